@@ -1,0 +1,401 @@
+package bridge
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"sync"
+	"time"
+
+	"hikbridge/discovery"
+	"hikbridge/mqtt"
+)
+
+const (
+	payloadOnline  = "online"
+	payloadOffline = "offline"
+	// projectURL stands in the documents' origin.
+	projectURL = "https://example.org/hikbridge"
+)
+
+// Bridge connects recorders with Home Assistant. New makes it, Run works until
+// its context ends.
+type Bridge struct {
+	site      *site
+	recorders map[string]*recorder
+	names     []string // in the configured order
+	unlock    func()
+
+	// Owned by the goroutine of Run.
+	gates     map[string]*gatekeeper // by target
+	state     map[string]summary     // by recorder
+	values    map[string]string      // of the bridge's device, by topic
+	lastError string
+}
+
+// site is what the recorders' loops share: nothing in it is changed after New,
+// and everything may be used from any goroutine.
+type site struct {
+	cfg       Config
+	mqtt      *mqtt.Client
+	device    discovery.Bridge
+	ids       *ids
+	summaries chan summary // read by Run at all times, so a sender waits shortly
+}
+
+// New prepares a bridge: it takes the state directory (ErrInUse if another
+// process has it), reads what is remembered and sends nothing yet. Run gives
+// the directory back.
+func New(c Config) (*Bridge, error) {
+	unlock, err := lockStateDir(c.StateDir)
+	if err != nil {
+		return nil, err
+	}
+	b, err := newBridge(c)
+	if err != nil {
+		unlock()
+		return nil, err
+	}
+	b.unlock = unlock
+	return b, nil
+}
+
+func newBridge(c Config) (*Bridge, error) {
+	broker, err := brokerConfig(c)
+	if err != nil {
+		return nil, err
+	}
+	device := discovery.Bridge{Topic: c.Topic, Prefix: c.DiscoveryPrefix, Version: c.Version, URL: projectURL}
+	broker.Will = mqtt.Message{Class: mqtt.Availability, Topic: device.Availability(), Payload: []byte(payloadOffline), Retain: true}
+	broker.Goodbye = []mqtt.Message{broker.Will}
+	broker.BirthTopic = c.BirthTopic
+	broker.Subscribe = []string{c.Topic + "/command/#"}
+	client, err := mqtt.New(broker)
+	if err != nil {
+		return nil, fmt.Errorf("broker: %w", err)
+	}
+	known, err := newIDs(c.Recorders, c.StateDir)
+	if err != nil {
+		return nil, err
+	}
+	b := &Bridge{
+		site: &site{cfg: c, mqtt: client, device: device, ids: known,
+			summaries: make(chan summary, len(c.Recorders))}, // each may have one on its way
+		recorders: map[string]*recorder{}, gates: map[string]*gatekeeper{}, state: map[string]summary{},
+		values: map[string]string{},
+	}
+	for _, rc := range c.Recorders {
+		r, err := newRecorder(rc, b.site)
+		if err != nil {
+			return nil, fmt.Errorf("recorder %s: %w", rc.Name, err)
+		}
+		b.recorders[rc.Name] = r
+		b.names = append(b.names, rc.Name)
+	}
+	return b, nil
+}
+
+// brokerConfig makes the session's configuration, with its certificates.
+func brokerConfig(c Config) (mqtt.Config, error) {
+	t, err := brokerTLS(c.Broker)
+	if err != nil {
+		return mqtt.Config{}, err
+	}
+	return mqtt.Config{
+		URL: c.Broker.URL, ClientID: strings.ReplaceAll(c.Topic, "/", "-"),
+		Username: c.Broker.Username, Password: c.Broker.Password.Reveal(),
+		TLS: t, Dial: c.Broker.Dial,
+	}, nil
+}
+
+func brokerTLS(c BrokerConfig) (*tls.Config, error) {
+	if c.CAFile == "" && c.CertFile == "" {
+		return nil, nil
+	}
+	t := &tls.Config{}
+	if c.CAFile != "" {
+		pem, err := os.ReadFile(c.CAFile)
+		if err != nil {
+			return nil, fmt.Errorf("broker's authority: %w", err)
+		}
+		t.RootCAs = x509.NewCertPool()
+		if !t.RootCAs.AppendCertsFromPEM(pem) {
+			return nil, fmt.Errorf("broker's authority: %s holds no PEM certificate", c.CAFile)
+		}
+	}
+	if c.CertFile != "" {
+		pair, err := tls.LoadX509KeyPair(c.CertFile, c.KeyFile)
+		if err != nil {
+			return nil, fmt.Errorf("certificate for the broker: %w", err)
+		}
+		t.Certificates = []tls.Certificate{pair}
+	}
+	return t, nil
+}
+
+// Run connects to broker and recorders and works until ctx is done. It returns
+// when everything it started has ended: recorders and bridge are said to be
+// offline, and the state directory is free.
+func (b *Bridge) Run(ctx context.Context) error {
+	defer b.unlock()
+	b.site.cfg.Log.Info("hikbridge starts", keyVersion, b.site.cfg.Version, keyCount, len(b.names))
+	session, endSession := context.WithCancel(context.WithoutCancel(ctx))
+	var broker, recorders sync.WaitGroup
+	b.greet()
+	broker.Go(func() { b.site.mqtt.Run(session) })
+	for _, name := range b.names {
+		recorders.Go(func() { b.recorders[name].run(ctx) })
+	}
+	recorders.Go(func() { b.sweep(ctx) })
+	b.loop(ctx)
+	recorders.Wait() // the last thing they publish is that they are offline
+	endSession()
+	broker.Wait()
+	b.site.cfg.Log.Info("hikbridge stopped")
+	return nil
+}
+
+// greet puts the bridge's own device first into the outbox.
+func (b *Bridge) greet() {
+	s := b.site
+	doc := s.device.Document()
+	s.mqtt.Publish(mqtt.Message{Class: mqtt.Document, Topic: doc.Topic, Payload: doc.Payload, Retain: true})
+	s.mqtt.Publish(mqtt.Message{Class: mqtt.Availability, Topic: s.device.Availability(), Payload: []byte(payloadOnline), Retain: true})
+	b.publish()
+}
+
+// loop reads everything that is sent to the bridge as a whole.
+func (b *Bridge) loop(ctx context.Context) {
+	beat := time.NewTicker(aliveEvery)
+	defer beat.Stop()
+	second := time.NewTicker(time.Second)
+	defer second.Stop()
+	b.alive(time.Now())
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case now := <-beat.C:
+			b.alive(now)
+		case now := <-second.C:
+			b.tellFloods(now)
+		case s := <-b.site.summaries:
+			b.state[s.Name] = s
+			b.publish()
+		case m := <-b.site.mqtt.Inbox():
+			b.command(time.Now(), m)
+		case c := <-b.site.mqtt.Changes():
+			b.brokerChanged(c)
+		}
+	}
+}
+
+func (b *Bridge) alive(now time.Time) {
+	if err := touchAlive(b.site.cfg.StateDir, now); err != nil {
+		b.fail("state directory can't be written", err)
+	}
+}
+
+// fail logs what needs a person and shows it as the last error.
+func (b *Bridge) fail(what string, err error) {
+	b.site.cfg.Log.Error(what, keyError, err)
+	b.lastError = clip(what + ": " + err.Error())
+	b.publish()
+}
+
+// publish sends what changed of the bridge's own values.
+func (b *Bridge) publish() {
+	for topic, payload := range b.bridgeValues() {
+		if b.values[topic] == payload {
+			continue
+		}
+		b.values[topic] = payload
+		b.site.mqtt.Publish(mqtt.Message{Class: mqtt.State, Topic: topic, Payload: []byte(payload), Retain: true})
+	}
+}
+
+// command routes one message of the command tree: to a recorder, or to all.
+func (b *Bridge) command(now time.Time, m mqtt.Incoming) {
+	target, act, ok := b.route(m.Topic)
+	if m.Retained && len(m.Payload) > 0 {
+		b.site.mqtt.Publish(mqtt.Message{Class: mqtt.State, Topic: m.Topic, Retain: true})
+	}
+	if !ok {
+		b.site.cfg.Log.Warn("message on an unknown command topic", keyTopic, m.Topic)
+		return
+	}
+	gate := b.gates[target]
+	if gate == nil {
+		gate = newGatekeeper()
+		b.gates[target] = gate
+	}
+	v, ok := gate.check(now, act, m.Payload, m.Retained)
+	if v == nil {
+		return
+	}
+	if ok {
+		v = b.deliver(target, v)
+	}
+	b.site.verdict(target, v)
+	if v.EventType != verdictAccepted {
+		b.site.cfg.Log.Warn("command refused", keyRecorder, target, keyAction, act, keyReason, v.Message)
+	}
+}
+
+// route reads a command's topic: <base>/command/<recorder or site>/<action>.
+func (b *Bridge) route(topic string) (target string, a action, ok bool) {
+	rest, ok := strings.CutPrefix(topic, b.site.cfg.Topic+"/command/")
+	if !ok {
+		return "", "", false
+	}
+	target, name, ok := strings.Cut(rest, "/")
+	if !ok || name == "" || strings.Contains(name, "/") {
+		return "", "", false
+	}
+	if _, known := b.recorders[target]; !known && target != discovery.SiteTarget {
+		return "", "", false
+	}
+	return target, action(name), true
+}
+
+// deliver hands an accepted command over; a full inbox refuses it.
+func (b *Bridge) deliver(target string, v *verdict) *verdict {
+	names := []string{target}
+	if target == discovery.SiteTarget {
+		names = b.names
+	}
+	for _, name := range names {
+		select {
+		case b.recorders[name].inbox <- retry{id: v.ID, by: v.By, site: target == discovery.SiteTarget}:
+		default:
+			return &verdict{EventType: verdictRefused, ID: v.ID, Action: v.Action, By: v.By, Reason: "busy",
+				Message: fmt.Sprintf("recorder %s has too much to do; try again", name)}
+		}
+	}
+	return v
+}
+
+func (b *Bridge) tellFloods(now time.Time) {
+	for target, gate := range b.gates {
+		if v := gate.flood(now); v != nil {
+			b.site.verdict(target, v)
+			b.site.cfg.Log.Warn("commands dropped", keyRecorder, target, keyReason, v.Message)
+		}
+	}
+}
+
+// verdict publishes what is said of a command.
+func (s *site) verdict(target string, v *verdict) {
+	payload, err := json.Marshal(v)
+	if err != nil {
+		panic("bridge: encode verdict: " + err.Error())
+	}
+	s.mqtt.Publish(mqtt.Message{Class: mqtt.Event, Topic: s.device.Result(target), Payload: payload})
+}
+
+// outcome publishes what came of an accepted command. One that was for all
+// recorders is told with the recorder's name.
+func (s *site) outcome(name string, cmd retry, what, message string) {
+	target := name
+	if cmd.site {
+		target, message = discovery.SiteTarget, name+": "+message
+	}
+	s.verdict(target, &verdict{EventType: what, ID: cmd.id, By: cmd.by, Action: actionRetrySignIn, Message: message})
+}
+
+// sweep clears what recorders left behind that were renamed or removed.
+func (b *Bridge) sweep(ctx context.Context) {
+	if len(b.site.ids.orphans) == 0 {
+		return
+	}
+	wait := time.NewTicker(lastRetry)
+	defer wait.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-wait.C:
+		}
+		name, m, renamed, ok := b.site.ids.orphan()
+		if !ok {
+			continue
+		}
+		report, err := clearRecorder(ctx, b.site.cfg, b.site.device, name, m, !renamed)
+		if err != nil {
+			b.site.cfg.Log.Warn("what a former recorder left can't be cleared yet", keyRecorder, name, keyError, err)
+			continue
+		}
+		b.site.cfg.Log.Info("former recorder cleared", keyRecorder, name, keyCount, report.Documents+report.Topics)
+		b.site.ids.forget(name)
+	}
+}
+
+// PurgeReport says what Purge cleared.
+type PurgeReport struct {
+	Documents, Topics int
+	Remembered        bool // something was kept in the state directory
+}
+
+// Purge forgets a recorder: its documents and retained topics are cleared on
+// the broker, and what was remembered of it. The login budget stays. ErrInUse
+// says that a bridge is running.
+func Purge(ctx context.Context, c Config, name string) (PurgeReport, error) {
+	unlock, err := lockStateDir(c.StateDir)
+	if err != nil {
+		return PurgeReport{}, err
+	}
+	defer unlock()
+	m, err := loadRemembered(c.StateDir, name)
+	if err != nil {
+		return PurgeReport{}, err
+	}
+	device := discovery.Bridge{Topic: c.Topic, Prefix: c.DiscoveryPrefix, Version: c.Version, URL: projectURL}
+	return clearRecorder(ctx, c, device, name, m, true)
+}
+
+// clearRecorder clears the retained topics of a name and, if wanted, its
+// documents as far as they are this bridge's; m may be nil.
+func clearRecorder(ctx context.Context, c Config, device discovery.Bridge, name string, m *remembered, documents bool) (PurgeReport, error) {
+	broker, err := brokerConfig(c)
+	if err != nil {
+		return PurgeReport{}, err
+	}
+	broker.ClientID += "-sweep"
+	ours := map[string]bool{}
+	filters := []string{device.RecorderTopic(name) + "/#"}
+	if documents && m != nil {
+		for _, doc := range device.RecorderDocuments(m.discovery(name, nil)) {
+			ours[doc.Topic] = true
+			filters = append(filters, doc.Topic)
+		}
+	}
+	found, err := mqtt.Retained(ctx, broker, filters)
+	if err != nil {
+		return PurgeReport{}, fmt.Errorf("read what is retained: %w", err)
+	}
+	report := PurgeReport{Remembered: m != nil}
+	var topics []string
+	for _, msg := range found {
+		switch {
+		case !ours[msg.Topic]:
+			report.Topics++
+		case discovery.Owned(msg.Payload, device):
+			report.Documents++
+		default:
+			continue
+		}
+		topics = append(topics, msg.Topic)
+	}
+	if err := mqtt.Clear(ctx, broker, topics); err != nil {
+		return PurgeReport{}, fmt.Errorf("clear what is retained: %w", err)
+	}
+	if err := forgetRemembered(c.StateDir, name); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return PurgeReport{}, fmt.Errorf("forget %s: %w", name, err)
+	}
+	return report, nil
+}

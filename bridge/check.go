@@ -1,0 +1,271 @@
+package bridge
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"hikbridge/mqtt"
+	"hikbridge/nvr"
+)
+
+// Results of a finding.
+const (
+	ResultOK      = "ok"
+	ResultWarning = "warning"
+	ResultFailed  = "failed"
+	ResultUnknown = "unknown"
+)
+
+const (
+	checkBroker   = 10 * time.Second
+	checkRecorder = 60 * time.Second
+)
+
+// Finding is one line of a Report.
+type Finding struct {
+	Subject string `json:"subject"` // "broker", "recorder garage"
+	Check   string `json:"check"`
+	Result  string `json:"result"`
+	Text    string `json:"text"`
+	Advice  string `json:"advice,omitempty"`
+}
+
+// Report is what Check found, in the order it looked.
+type Report struct {
+	Findings []Finding `json:"findings"`
+}
+
+// OK says that nothing failed; warnings and unknowns are allowed.
+func (r Report) OK() bool {
+	for _, f := range r.Findings {
+		if f.Result == ResultFailed {
+			return false
+		}
+	}
+	return true
+}
+
+func (r *Report) add(subject, check, result, text, advice string) {
+	r.Findings = append(r.Findings, Finding{subject, check, result, text, advice})
+}
+
+// Check looks at the state directory, the broker and each recorder, read only.
+// It keeps to the login budget; while another process uses the state directory
+// it sends no credential to a recorder.
+func Check(ctx context.Context, c Config) Report {
+	var r Report
+	unlock, err := lockStateDir(c.StateDir)
+	switch {
+	case errors.Is(err, ErrInUse):
+		r.add("state", "directory", ResultWarning, "in use by a running hikbridge: "+c.StateDir,
+			"Stop it to let the recorders be checked; no credential is sent meanwhile.")
+	case err != nil:
+		r.add("state", "directory", ResultFailed, err.Error(), "Make it writable for the user that runs hikbridge.")
+	default:
+		defer unlock()
+		r.add("state", "directory", ResultOK, c.StateDir, "")
+	}
+	r.checkBroker(ctx, c)
+	for _, rc := range c.Recorders {
+		if err != nil {
+			r.add("recorder "+rc.Name, "sign-in", ResultUnknown, "not tried: the login budget is in the state directory", "")
+			continue
+		}
+		r.checkRecorder(ctx, c, rc)
+	}
+	return r
+}
+
+func (r *Report) checkBroker(ctx context.Context, c Config) {
+	broker, err := brokerConfig(c)
+	if err == nil {
+		broker.ClientID += "-check"
+		ctx, cancel := context.WithTimeout(ctx, checkBroker)
+		defer cancel()
+		_, err = mqtt.Retained(ctx, broker, []string{c.Topic + "/bridge/availability"})
+	}
+	if err != nil {
+		r.add("broker", "connection", ResultFailed, err.Error(),
+			"Check HIKBRIDGE_MQTT_URL, user and password, and that the broker runs.")
+		return
+	}
+	r.add("broker", "connection", ResultOK, "connected, subscribing is allowed", "")
+}
+
+// recorderCheck is the check of one recorder.
+type recorderCheck struct {
+	*Report
+	subject string
+	client  *nvr.Client
+}
+
+func (r *Report) checkRecorder(ctx context.Context, c Config, rc RecorderConfig) {
+	ctx, cancel := context.WithTimeout(ctx, checkRecorder)
+	defer cancel()
+	rec := &recorderCheck{Report: r, subject: "recorder " + rc.Name}
+	client, err := nvr.New(nvr.Config{
+		URL: rc.URL, Username: rc.Username, Password: rc.Password.Reveal(),
+		TLS: rc.TLS, Fingerprint: rc.Fingerprint, StateDir: c.StateDir, Dial: rc.Dial,
+	})
+	if err != nil {
+		rec.failed("configuration", err)
+		return
+	}
+	defer client.Close()
+	rec.client = client
+	if strings.HasPrefix(rc.URL, "http://") {
+		rec.note("connection", ResultOK, "without TLS: the password isn't sent, all else can be read on the way")
+	}
+	if rec.signIn(ctx) && rec.identity(ctx, c, rc) {
+		rec.documents(ctx)
+		rec.rights(ctx)
+	}
+}
+
+func (r *recorderCheck) note(check, result, text string) { r.add(r.subject, check, result, text, "") }
+
+func (r *recorderCheck) failed(check string, err error) {
+	r.add(r.subject, check, ResultFailed, err.Error(), adviceFor(err))
+}
+
+// signIn says whether the account works.
+func (r *recorderCheck) signIn(ctx context.Context) bool {
+	account, err := r.client.Account(ctx)
+	if errors.Is(err, nvr.ErrUnsupported) {
+		_, err = r.client.Info(ctx)
+	}
+	if err != nil {
+		r.failed("sign-in", err)
+		return false
+	}
+	r.note("sign-in", ResultOK, "accepted")
+	if account.DefaultPassword.Value || account.RiskPassword.Value {
+		r.add(r.subject, "password", ResultWarning, "the recorder calls this password weak", "Choose a longer one.")
+	}
+	return true
+}
+
+func (r *recorderCheck) identity(ctx context.Context, c Config, rc RecorderConfig) bool {
+	i, err := r.client.Info(ctx)
+	if err != nil {
+		r.failed("identity", err)
+		return false
+	}
+	known, err := loadRemembered(c.StateDir, rc.Name)
+	if err == nil && known != nil && !sameBox(known.Serial, i.Serial) {
+		r.failed("identity", &strangerError{expected: known.Serial, found: i.Serial, name: rc.Name})
+		return false
+	}
+	r.note("identity", ResultOK, fmt.Sprintf("%s, firmware %s, serial number %s", i.Model, i.Firmware, i.Serial))
+	return true
+}
+
+// documents reads each thing once and says what the owner will see.
+func (r *recorderCheck) documents(ctx context.Context) {
+	proxies, perr := r.client.Proxies(ctx)
+	inputs, _, ierr := r.client.Inputs(ctx)
+	if perr != nil && ierr != nil {
+		r.tell("cameras", "", perr)
+	} else {
+		r.tell("cameras", fmt.Sprintf("%d found", len(proxies)+len(inputs)), nil)
+	}
+	if len(proxies) > 0 {
+		states, err := r.client.ProxyStatus(ctx)
+		r.tell("camera states", onlineText(states), err)
+	}
+	status, err := r.client.Status(ctx)
+	r.tell("system status", statusText(status), err)
+	disks, err := r.client.Storage(ctx)
+	r.tell("storage", disksText(disks), err)
+	difference, err := r.client.Clock(ctx)
+	r.tell("clock", clockText(difference), err)
+}
+
+// tell adds what a question gave: an answer, a missing right, or no support.
+func (r *recorderCheck) tell(check, text string, err error) {
+	switch {
+	case err == nil:
+		r.note(check, ResultOK, text)
+	case errors.Is(err, nvr.ErrForbidden):
+		r.add(r.subject, check, ResultFailed, "the account lacks the right", adviceRights)
+	case errors.Is(err, nvr.ErrUnsupported):
+		r.note(check, ResultUnknown, "not told by this firmware; its entities aren't created")
+	default:
+		r.add(r.subject, check, ResultFailed, err.Error(), adviceFor(err))
+	}
+}
+
+// rightNames are the names of the recorder's menus for its rights.
+var rightNames = map[string]string{
+	"logOrStateCheck":   "Remote: Log Search / Interrogate Working Status",
+	"parameterConfig":   "Remote: Parameters Settings",
+	"restartOrShutdown": "Remote: Shutdown / Reboot",
+	"preview":           "Remote: Live View",
+	"playBack":          "Remote: Playback",
+	"alarmOutOrUpload":  "Remote: Notify Surveillance Center / Trigger Alarm Output",
+}
+
+func (r *recorderCheck) rights(ctx context.Context) {
+	rights, err := r.client.Rights(ctx)
+	if err != nil {
+		r.failed("rights", err)
+		return
+	}
+	var missing []string
+	unknown := 0
+	for _, right := range rights {
+		switch {
+		case !right.Granted.Known:
+			unknown++
+		case !right.Granted.Value:
+			missing = append(missing, rightNames[right.Name])
+		}
+	}
+	switch {
+	case len(missing) > 0:
+		r.add(r.subject, "rights", ResultWarning, "missing: "+strings.Join(missing, "; "),
+			"Tick them for this user on the recorder (System > User > Permission).")
+	case unknown > 0:
+		r.note("rights", ResultUnknown, "the recorder doesn't tell this account its rights")
+	default:
+		r.note("rights", ResultOK, "all that hikbridge uses")
+	}
+}
+
+func onlineText(states []nvr.ChannelStatus) string {
+	online := 0
+	for _, s := range states {
+		if s.Online.Value {
+			online++
+		}
+	}
+	return fmt.Sprintf("%d of %d online", online, len(states))
+}
+
+func statusText(s nvr.Status) string {
+	if !s.Uptime.Known {
+		return "told, without uptime"
+	}
+	return fmt.Sprintf("up for %v", s.Uptime.Value)
+}
+
+func disksText(disks []nvr.Disk) string {
+	var words []string
+	for _, d := range disks {
+		words = append(words, fmt.Sprintf("disk %s %s", d.ID, d.Status))
+	}
+	if len(words) == 0 {
+		return "no disk"
+	}
+	return strings.Join(words, ", ")
+}
+
+func clockText(d nvr.Maybe[time.Duration]) string {
+	if !d.Known {
+		return "no time zone rule told, so the difference isn't known"
+	}
+	return fmt.Sprintf("%v from this machine's", d.Value)
+}

@@ -1,0 +1,230 @@
+package bridge
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"hash/fnv"
+	"io"
+	"strings"
+	"time"
+	"unicode/utf8"
+)
+
+const (
+	maxCommand   = 4 << 10          // bytes of a payload
+	commandLife  = 30 * time.Second // how long after its time a command is valid
+	clockSkew    = time.Minute      // how far in the future its time may lie
+	idLife       = 2 * time.Minute  // how long an id is remembered beyond its time
+	maxIDs       = 1000
+	verdictRate  = 10 // verdicts a second and target; more are dropped and counted
+	maxIDLength  = 128
+	plainPress   = "PRESS" // what a button without a template sends
+)
+
+// action is what a command asks for, the last level of its topic.
+type action string
+
+const actionRetrySignIn action = "retry_sign_in"
+
+// plainActions may come without an envelope.
+var plainActions = map[action]bool{actionRetrySignIn: true}
+
+// envelope is the payload of a command.
+type envelope struct {
+	ID     string   `json:"id"`
+	At     int64    `json:"at"` // unix seconds
+	By     string   `json:"by"`
+	Reason string   `json:"reason"`
+	Force  []string `json:"force"`
+}
+
+// verdict is what is published about a command: one when checking ends, and for
+// an accepted one the outcome.
+type verdict struct {
+	EventType string `json:"event_type"` // accepted, refused, duplicate, expired; done, failed, cancelled
+	ID        string `json:"id,omitempty"`
+	Action    action `json:"action,omitempty"`
+	Reason    string `json:"reason,omitempty"`
+	Message   string `json:"message,omitempty"`
+	By        string `json:"by,omitempty"`
+}
+
+const (
+	verdictAccepted  = "accepted"
+	verdictRefused   = "refused"
+	verdictDuplicate = "duplicate"
+	verdictExpired   = "expired"
+	outcomeDone      = "done"
+	outcomeFailed    = "failed"
+)
+
+// gatekeeper decides on commands to one target (a recorder, or the site). It is
+// owned by one goroutine and takes the time as an argument.
+type gatekeeper struct {
+	seen    map[string]seenID
+	second  time.Time
+	spent   int // verdicts in this second
+	dropped int // commands dropped unexecuted in this second
+}
+
+type seenID struct {
+	content uint64
+	until   time.Time
+}
+
+func newGatekeeper() *gatekeeper { return &gatekeeper{seen: map[string]seenID{}} }
+
+// check judges one command. ok tells that it may be carried out; v is its
+// verdict, nil when none is published (empty payload, flood).
+func (g *gatekeeper) check(now time.Time, a action, payload []byte, retained bool) (v *verdict, ok bool) {
+	if len(payload) == 0 {
+		return nil, false
+	}
+	if g.flooded(now) {
+		g.dropped++
+		return nil, false
+	}
+	v = g.judge(now, a, payload, retained)
+	return v, v.EventType == verdictAccepted
+}
+
+func (g *gatekeeper) flooded(now time.Time) bool {
+	if now.Sub(g.second) >= time.Second {
+		g.second, g.spent = now, 0
+	}
+	g.spent++
+	return g.spent > verdictRate
+}
+
+// flood gives, at most once a second, the verdict on what was dropped.
+func (g *gatekeeper) flood(now time.Time) *verdict {
+	if g.dropped == 0 || now.Sub(g.second) < time.Second {
+		return nil
+	}
+	n := g.dropped
+	g.dropped = 0
+	return &verdict{EventType: verdictRefused, Reason: "flood",
+		Message: fmt.Sprintf("%d commands dropped: at most %d a second are looked at", n, verdictRate)}
+}
+
+func (g *gatekeeper) judge(now time.Time, a action, payload []byte, retained bool) *verdict {
+	refuse := func(reason, message string) *verdict {
+		return &verdict{EventType: verdictRefused, Action: a, Reason: reason, Message: message}
+	}
+	switch {
+	case !plainActions[a]:
+		return refuse("unknown_action", fmt.Sprintf("%.40q is no action; known: %s", string(a), actionRetrySignIn))
+	case retained:
+		return refuse("retained", "a retained command would be repeated at every connection; it was cleared, publish without RETAIN")
+	case len(payload) > maxCommand:
+		return refuse("too_long", fmt.Sprintf("a command has at most %d bytes", maxCommand))
+	}
+	if payload[0] != '{' {
+		if word := string(payload); word == plainPress || word == string(a) {
+			return &verdict{EventType: verdictAccepted, Action: a}
+		}
+		return refuse("malformed", fmt.Sprintf("send %s or a JSON envelope with id and at", plainPress))
+	}
+	e, err := parseEnvelope(payload)
+	if err != nil {
+		return refuse("malformed", err.Error())
+	}
+	v := g.judgeEnvelope(now, e, payload)
+	v.ID, v.Action, v.By = e.ID, a, e.By
+	return v
+}
+
+// judgeEnvelope looks at time and id.
+func (g *gatekeeper) judgeEnvelope(now time.Time, e envelope, payload []byte) *verdict {
+	at := time.Unix(e.At, 0)
+	g.forget(now)
+	content := hash(payload)
+	if s, ok := g.seen[e.ID]; ok {
+		if s.content == content {
+			return &verdict{EventType: verdictDuplicate, Reason: "duplicate", Message: "this id was seen before; nothing is done twice"}
+		}
+		return &verdict{EventType: verdictRefused, Reason: "id_reused", Message: "this id was used for another command; make a new one"}
+	}
+	switch {
+	case at.Sub(now) > clockSkew:
+		return &verdict{EventType: verdictRefused, Reason: "wrong_clock",
+			Message: fmt.Sprintf("the command's time lies %v ahead of this clock; set the clocks of both machines", at.Sub(now).Round(time.Second))}
+	case now.Sub(at) > commandLife:
+		return &verdict{EventType: verdictExpired, Reason: "expired",
+			Message: fmt.Sprintf("the command is %v old and valid for %v; is a clock wrong?", now.Sub(at).Round(time.Second), commandLife)}
+	case len(g.seen) >= maxIDs:
+		return &verdict{EventType: verdictRefused, Reason: "too_many_ids", Message: "too many commands lately; try again in two minutes"}
+	}
+	g.seen[e.ID] = seenID{content, at.Add(idLife)}
+	return &verdict{EventType: verdictAccepted}
+}
+
+func (g *gatekeeper) forget(now time.Time) {
+	for id, s := range g.seen {
+		if now.After(s.until) {
+			delete(g.seen, id)
+		}
+	}
+}
+
+func hash(b []byte) uint64 {
+	h := fnv.New64a()
+	h.Write(b)
+	return h.Sum64()
+}
+
+// parseEnvelope is strict: unknown and doubled keys, wrong types and trailing
+// bytes are refused, so that a typing error never becomes another command.
+func parseEnvelope(payload []byte) (envelope, error) {
+	var e envelope
+	if !utf8.Valid(payload) {
+		return e, errors.New("the payload is no UTF-8")
+	}
+	if err := doubledKey(payload); err != nil {
+		return e, err
+	}
+	d := json.NewDecoder(bytes.NewReader(payload))
+	d.DisallowUnknownFields()
+	if err := d.Decode(&e); err != nil {
+		return e, fmt.Errorf("the envelope can't be read: %s", strings.TrimPrefix(err.Error(), "json: "))
+	}
+	if _, err := d.Token(); !errors.Is(err, io.EOF) {
+		return e, errors.New("there is something behind the envelope")
+	}
+	switch {
+	case e.ID == "" || len(e.ID) > maxIDLength:
+		return e, fmt.Errorf("id must have 1 to %d characters", maxIDLength)
+	case e.At <= 0:
+		return e, errors.New("at must be the time in unix seconds")
+	}
+	return e, nil
+}
+
+// doubledKey finds a repeated key of the outer object, which encoding/json
+// would take the last value of; names are compared without case, as it does.
+func doubledKey(payload []byte) error {
+	d := json.NewDecoder(bytes.NewReader(payload))
+	if t, err := d.Token(); err != nil || t != json.Delim('{') {
+		return errors.New("the envelope can't be read: it must be a JSON object")
+	}
+	seen := map[string]bool{}
+	for d.More() {
+		t, err := d.Token()
+		if err != nil {
+			return fmt.Errorf("the envelope can't be read: %s", err)
+		}
+		key, _ := t.(string)
+		key = strings.ToLower(key)
+		if seen[key] {
+			return fmt.Errorf("key %.40q stands twice", key)
+		}
+		seen[key] = true
+		var skip json.RawMessage
+		if err := d.Decode(&skip); err != nil {
+			return fmt.Errorf("the envelope can't be read: %s", err)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,282 @@
+package bridge
+
+import (
+	"errors"
+	"fmt"
+	"reflect"
+	"slices"
+	"strings"
+	"time"
+
+	"hikbridge/discovery"
+	"hikbridge/nvr"
+)
+
+var errNoIdentity = errors.New("it tells no serial number, MAC address or device id; is it a Hikvision recorder or camera?")
+
+// apply takes an answer into what is known.
+func (r *recorder) apply(a answer) {
+	switch a.task {
+	case taskInfo:
+		r.identify(a)
+	case taskProxies:
+		r.listed(a.channels, false)
+		r.plan.entries[taskProxyStatus].off = len(a.channels) == 0
+	case taskInputs:
+		r.listed(a.channels, true)
+		r.took(a.states, true)
+	case taskProxyStatus:
+		r.took(a.states, false)
+	case taskCapabilities:
+		// A recorder that tells 0 analog inputs refuses to list them.
+		none := a.caps.Inputs.Known && a.caps.Inputs.Value == 0
+		ips := a.caps.Proxies.Known && a.caps.Proxies.Value > 0
+		r.plan.entries[taskInputs].off = none && ips
+	case taskStatus:
+		r.fares(a)
+	case taskStorage:
+		r.stores(a.disks)
+	case taskClock:
+		r.tellsTime(a.clock)
+	case taskAccount:
+	default:
+		panic("bridge: unknown task")
+	}
+}
+
+// identify compares who answers with who is remembered.
+func (r *recorder) identify(a answer) {
+	i := a.info
+	id := discovery.ID(i.Serial, i.MAC, i.DeviceID)
+	if id == "" {
+		r.notReady(errNoIdentity, a.at.Add(signInRetry))
+		return
+	}
+	if r.known != nil && !sameBox(r.known.ID, id) {
+		r.live.found = &i
+		r.notReady(&strangerError{expected: r.known.Serial, found: i.Serial, name: r.cfg.Name}, a.at.Add(strangerRetry))
+		return
+	}
+	if r.known == nil {
+		before, err := r.site.ids.claim(r.cfg.Name, id)
+		if err != nil {
+			r.notReady(err, a.at.Add(strangerRetry))
+			return
+		}
+		r.known = &remembered{ID: id}
+		if before != nil {
+			r.known = before // it was called otherwise: channel ids stay
+		}
+	}
+	r.welcome(i)
+}
+
+// welcome takes the identity over and makes the recorder ready.
+func (r *recorder) welcome(i nvr.Info) {
+	k := r.known
+	if k.Firmware != "" && k.Firmware != i.Firmware {
+		r.log.Info("recorder has another firmware", keyFirmware, i.Firmware, keyBefore, k.Firmware)
+		r.plan.reset()
+		now := time.Now()
+		r.plan.answered(taskAccount, now)
+		r.plan.answered(taskInfo, now)
+	}
+	k.Serial, k.MAC, k.Model, k.Firmware, k.Hardware = i.Serial, i.MAC, i.Model, i.Firmware, i.Hardware
+	k.Manufacturer, k.Recorder = i.Manufacturer, i.Recorder
+	k.Title = r.title(i)
+	r.live.ready, r.live.trouble, r.live.found = true, nil, nil
+}
+
+// title is the configured name, or for the only recorder what it calls itself.
+func (r *recorder) title(i nvr.Info) string {
+	if r.cfg.Name != DefaultName {
+		words := strings.Split(r.cfg.Name, "-")
+		words[0] = strings.ToUpper(words[0][:1]) + words[0][1:]
+		return strings.Join(words, " ")
+	}
+	if i.Name != "" {
+		return i.Name
+	}
+	return i.Model
+}
+
+// strangerError: another box answers at the address.
+type strangerError struct{ expected, found, name string }
+
+func (e *strangerError) Error() string {
+	return fmt.Sprintf("another device answers: serial number %s instead of %s; if it was replaced, run: hikbridge purge %s",
+		e.found, e.expected, e.name)
+}
+
+// listed takes over the list of IP channels, or of inputs.
+func (r *recorder) listed(channels []nvr.Channel, inputs bool) {
+	k := r.known
+	present := map[string]bool{}
+	for _, ch := range channels {
+		present[ch.ID] = true
+		c := k.channel(ch.ID, inputs)
+		if c == nil {
+			k.Channels = append(k.Channels, rememberedChannel{ID: k.newChannelID(ch.ID, inputs), Listed: ch.ID, Input: inputs})
+			c = &k.Channels[len(k.Channels)-1]
+		}
+		c.Name, c.Model, c.Serial, c.Firmware, c.Gone = cameraName(ch, channels), ch.Model, ch.Serial, ch.Firmware, false
+		if inputs && !k.Recorder {
+			c.Model, c.Firmware = k.Model, k.Firmware
+		}
+	}
+	for i := range k.Channels {
+		if c := &k.Channels[i]; c.Input == inputs && !present[c.Listed] && !c.Gone {
+			r.log.Warn("camera left the recorder's list", keyCamera, c.ID, keyName, c.Name)
+			c.Gone = true
+		}
+	}
+	slices.SortStableFunc(k.Channels, func(a, b rememberedChannel) int { return naturalOrder(a.ID, b.ID) })
+}
+
+// cameraName tells lenses with equal names apart.
+func cameraName(ch nvr.Channel, all []nvr.Channel) string {
+	same := 0
+	for _, other := range all {
+		if other.Name == ch.Name {
+			same++
+		}
+	}
+	if same > 1 && ch.Lens != "" {
+		return strings.TrimSpace(ch.Name + " " + ch.Lens)
+	}
+	return ch.Name
+}
+
+func (m *remembered) channel(listed string, input bool) *rememberedChannel {
+	for i := range m.Channels {
+		if c := &m.Channels[i]; c.Listed == listed && c.Input == input {
+			return c
+		}
+	}
+	return nil
+}
+
+// newChannelID is the listed id, unless a channel of the other kind has it.
+func (m *remembered) newChannelID(listed string, input bool) string {
+	taken := slices.ContainsFunc(m.Channels, func(c rememberedChannel) bool { return c.ID == listed })
+	switch {
+	case !taken:
+		return listed
+	case input:
+		return "in" + listed
+	}
+	return "ip" + listed
+}
+
+// naturalOrder puts channel 2 before channel 10.
+func naturalOrder(a, b string) int {
+	if len(a) != len(b) {
+		return len(a) - len(b)
+	}
+	return strings.Compare(a, b)
+}
+
+// took takes over the cameras' states.
+func (r *recorder) took(states []nvr.ChannelStatus, inputs bool) {
+	changing := false // analog inputs can lose their signal, a camera's lens can't
+	for _, s := range states {
+		c := r.known.channel(s.ID, inputs)
+		if c == nil {
+			r.plan.soon(taskProxies, time.Now())
+			continue
+		}
+		changing = changing || s.Online.Known
+		if inputs && !r.known.Recorder {
+			s.Online = nvr.Maybe[bool]{Value: true, Known: true} // the camera itself answered
+		}
+		r.tellCamera(c, s)
+		r.live.states[c.ID] = s
+		c.Online = c.Online || s.Online.Known
+		c.Reason = c.Reason || s.Reason != ""
+	}
+	if inputs && changing {
+		r.plan.entries[taskInputs].every = intervals[taskProxyStatus]
+	}
+}
+
+func (r *recorder) tellCamera(c *rememberedChannel, s nvr.ChannelStatus) {
+	was, ok := r.live.states[c.ID]
+	if !ok || was.Online == s.Online || !s.Online.Known {
+		return
+	}
+	if s.Online.Value {
+		r.log.Info("camera is back", keyCamera, c.ID, keyName, c.Name)
+	} else {
+		r.log.Warn("camera is offline", keyCamera, c.ID, keyName, c.Name, keyReason, s.Reason)
+	}
+}
+
+// fares takes over uptime, CPU and memory.
+func (r *recorder) fares(a answer) {
+	l, t := &r.live, &r.known.Tells
+	s := a.status
+	t.Uptime, t.CPU, t.Memory = t.Uptime || s.Uptime.Known, t.CPU || s.CPU.Known, t.Memory || s.Memory.Known
+	if s.Uptime.Known {
+		boot := a.at.Add(-s.Uptime.Value).Truncate(time.Second)
+		if moved := boot.Sub(l.boot); !l.boot.IsZero() && moved > bootMoved {
+			r.log.Info("recorder was restarted", keyBoot, boot.Format(time.RFC3339))
+		}
+		if boot.Sub(l.boot).Abs() > bootMoved {
+			l.boot = boot
+		}
+	}
+	l.status = &s
+}
+
+// stores takes over the disks. One that is missing stays, unknown.
+func (r *recorder) stores(disks []nvr.Disk) {
+	clear(r.live.disks)
+	for _, d := range disks {
+		r.live.disks[d.ID] = d
+		i := slices.IndexFunc(r.known.Disks, func(k rememberedDisk) bool { return k.ID == d.ID })
+		if i < 0 {
+			r.known.Disks = append(r.known.Disks, rememberedDisk{ID: d.ID})
+			i = len(r.known.Disks) - 1
+		}
+		k := &r.known.Disks[i]
+		k.Size = k.Size || d.Size.Known
+		k.Used = k.Used || used(d).Known
+	}
+}
+
+// used is the share of a disk that holds recordings, in percent.
+func used(d nvr.Disk) nvr.Maybe[int] {
+	if !d.Size.Known || !d.Free.Known || d.Size.Value <= 0 || d.Free.Value > d.Size.Value {
+		return nvr.Maybe[int]{}
+	}
+	return nvr.Maybe[int]{Value: int(100 - 100*d.Free.Value/d.Size.Value), Known: true}
+}
+
+// tellsTime takes over the clock difference, if it moved.
+func (r *recorder) tellsTime(difference nvr.Maybe[time.Duration]) {
+	r.known.Tells.Clock = r.known.Tells.Clock || difference.Known
+	was := r.live.clock
+	if was.Known && difference.Known && (was.Value-difference.Value).Abs() < clockMoved {
+		return
+	}
+	r.live.clock = difference
+}
+
+// cameraAvailable says whether what is known of a camera is of now.
+func (r *recorder) cameraAvailable(id string) bool {
+	s := r.live.states[id]
+	return r.live.ready && s.Online.Known && s.Online.Value && !r.isGone(id)
+}
+
+func (r *recorder) isGone(id string) bool {
+	return slices.ContainsFunc(r.known.Channels, func(c rememberedChannel) bool { return c.ID == id && c.Gone })
+}
+
+// clone copies deeply enough to compare later.
+func (m *remembered) clone() remembered {
+	c := *m
+	c.Channels, c.Disks = slices.Clone(m.Channels), slices.Clone(m.Disks)
+	return c
+}
+
+func (m *remembered) equal(other *remembered) bool { return reflect.DeepEqual(m, other) }

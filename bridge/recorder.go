@@ -1,0 +1,397 @@
+package bridge
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"log/slog"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"hikbridge/discovery"
+	"hikbridge/mqtt"
+	"hikbridge/nvr"
+)
+
+const (
+	// inboxSize is a second of commands at the highest rate that is looked at;
+	// answers come one at a time.
+	inboxSize = 16
+	// firstRetry to lastRetry is the pause between tries of a recorder that
+	// doesn't answer; a try itself may take the client's ten seconds more.
+	firstRetry = 2 * time.Second
+	lastRetry  = 30 * time.Second
+	// signInRetry is how often a recorder that doesn't let us in is looked at
+	// without credentials: whether it is there, and what it says of a lock.
+	signInRetry = time.Minute
+	// strangerRetry is how often the identity of another box is asked.
+	strangerRetry = time.Minute
+	// silentAfter is how many questions in a row must stay unanswered.
+	silentAfter = 2
+	// bootMoved is how far a boot time must move to be published again.
+	bootMoved = time.Minute
+	// clockMoved is the same for the clock difference.
+	clockMoved = 2 * time.Second
+)
+
+// recorder is one recorder's loop: it owns everything that is known of it. Other
+// goroutines send to its inbox.
+type recorder struct {
+	cfg    RecorderConfig
+	site   *site
+	client *nvr.Client
+	log    *slog.Logger
+
+	// inbox has room for inboxSize messages; a sender that must not wait tells
+	// when it is full.
+	inbox chan any // answer or retry
+
+	// All below is owned by the loop.
+	plan   plan
+	asking bool      // a question is with the requester
+	hold   time.Time // nothing is asked before
+	known  *remembered
+	live   live
+	retry  *retry // accepted command that waits for its outcome
+
+	documents map[string][sha256.Size]byte // by topic: what was published
+	values    map[string]string            // by topic: what was published
+	kept      remembered                   // what the file holds
+	summary   summary
+}
+
+// live is what is known of a recorder in this run.
+type live struct {
+	answers bool      // the last question was answered by something
+	asked   bool      // an answer came, or silence was found
+	since   time.Time // of answers
+	silent  int       // questions without answer in a row
+	ready   bool      // signed in, identity as remembered, since it last answered
+	trouble error     // why it isn't ready
+	found   *nvr.Info // another box at the address
+
+	status *nvr.Status
+	boot   time.Time
+	clock  nvr.Maybe[time.Duration]
+	states map[string]nvr.ChannelStatus // by channel id
+	disks  map[string]nvr.Disk
+	denied map[task]bool
+}
+
+// retry is an accepted command to sign in again. site says it came for all.
+type retry struct {
+	id, by string
+	site   bool
+}
+
+func newRecorder(c RecorderConfig, s *site) (*recorder, error) {
+	client, err := nvr.New(nvr.Config{
+		URL: c.URL, Username: c.Username, Password: c.Password.Reveal(),
+		TLS: c.TLS, Fingerprint: c.Fingerprint, StateDir: s.cfg.StateDir, Dial: c.Dial,
+	})
+	if err != nil {
+		return nil, err
+	}
+	known, err := loadRemembered(s.cfg.StateDir, c.Name)
+	if err != nil {
+		return nil, err
+	}
+	r := &recorder{
+		cfg: c, site: s, client: client, known: known, plan: newPlan(),
+		log:       s.cfg.Log.With(keyRecorder, c.Name),
+		inbox:     make(chan any, inboxSize),
+		documents: map[string][sha256.Size]byte{}, values: map[string]string{},
+		live: live{since: time.Now(), states: map[string]nvr.ChannelStatus{},
+			disks: map[string]nvr.Disk{}, denied: map[task]bool{}},
+	}
+	if known != nil {
+		if _, err := s.ids.claim(c.Name, known.ID); err != nil {
+			r.live.trouble = err
+			r.known = nil
+		} else {
+			r.kept = known.clone()
+		}
+	}
+	return r, nil
+}
+
+// run is the recorder's goroutine; it returns when ctx is done and the
+// requester has ended, with the recorder said to be offline.
+func (r *recorder) run(ctx context.Context) {
+	defer r.client.Close()
+	work := make(chan task)
+	var requester sync.WaitGroup
+	requester.Go(func() { r.request(ctx, work) })
+	defer requester.Wait()
+	defer close(work)
+
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
+		r.publish(ctx)
+		if !r.asking {
+			t, at := r.plan.next()
+			if at.Before(r.hold) {
+				at = r.hold
+			}
+			if wait := time.Until(at); wait > 0 {
+				timer.Reset(wait)
+			} else {
+				r.asking = true
+				work <- t // the requester is idle, so this doesn't wait
+			}
+		}
+		select {
+		case <-ctx.Done():
+			r.goodbye()
+			return
+		case <-timer.C:
+		case m := <-r.inbox:
+			r.handle(ctx, m)
+		}
+	}
+}
+
+// request puts questions to the recorder, one at a time.
+func (r *recorder) request(ctx context.Context, work <-chan task) {
+	for t := range work {
+		a := ask(ctx, r.client, t)
+		select {
+		case r.inbox <- a:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+func (r *recorder) handle(ctx context.Context, m any) {
+	switch m := m.(type) {
+	case answer:
+		r.asking = false
+		if ctx.Err() == nil { // a stop ends requests; that says nothing of the recorder
+			r.answer(m)
+		}
+	case retry:
+		r.trySignIn(m)
+	default:
+		panic("bridge: unknown message")
+	}
+}
+
+func (r *recorder) answer(a answer) {
+	delete(r.live.denied, a.task)
+	switch outcomeOf(a.err) {
+	case answered:
+		r.heard(a.at)
+		r.plan.answered(a.task, a.at)
+		r.apply(a)
+	case unsupported:
+		r.heard(a.at)
+		r.plan.drop(a.task, a.at)
+		if a.task == taskInfo {
+			r.notReady(errNoIdentity, a.at.Add(signInRetry))
+		}
+	case refused:
+		r.heard(a.at)
+		r.plan.refused(a.task, a.at)
+		r.live.denied[a.task] = errors.Is(a.err, nvr.ErrForbidden)
+		if a.task == taskInfo {
+			r.notReady(a.err, a.at.Add(retryTask))
+		}
+		r.log.Debug("question refused", keyQuestion, a.task, keyError, a.err)
+	case notSignedIn:
+		r.heard(a.at)
+		r.notReady(a.err, a.at.Add(signInRetry))
+	case silent:
+		r.missed(a)
+	}
+	r.finishRetry()
+}
+
+// heard notes that something answered.
+func (r *recorder) heard(now time.Time) {
+	l := &r.live
+	if l.asked && !l.answers {
+		r.log.Info("recorder answers again", keySilence, now.Sub(l.since).Round(time.Second), keyTries, l.silent)
+	}
+	if !l.answers {
+		l.since = now
+	}
+	l.answers, l.asked, l.silent = true, true, 0
+}
+
+// missed counts a question without answer. The first one of a recorder that
+// answered is asked for by a question that it surely knows.
+func (r *recorder) missed(a answer) {
+	l := &r.live
+	l.silent++
+	if a.task != taskAccount && a.task != taskInfo {
+		r.plan.refused(a.task, a.at)
+		r.plan.entries[taskInfo].tried = false
+		return
+	}
+	if l.silent >= silentAfter || !l.asked {
+		r.fellSilent(a)
+	}
+	pause := lastRetry
+	if l.silent < 5 {
+		pause = min(lastRetry, firstRetry<<(l.silent-1))
+	}
+	r.notReady(a.err, a.at.Add(pause))
+}
+
+func (r *recorder) fellSilent(a answer) {
+	l := &r.live
+	if l.answers || !l.asked {
+		l.since = a.at
+		r.log.Warn("recorder doesn't answer", keyError, a.err)
+	}
+	l.answers, l.asked = false, true
+}
+
+// notReady stops the ordinary questions: it begins again with the sign-in, not
+// before the given time.
+func (r *recorder) notReady(err error, at time.Time) {
+	l := &r.live
+	if l.answers && (l.trouble == nil || l.trouble.Error() != err.Error()) {
+		r.log.Warn("recorder can't be read", keyError, err)
+	}
+	l.trouble = err
+	if l.silent == 0 || l.silent >= silentAfter {
+		l.ready = false
+	}
+	r.plan.restart()
+	r.hold = at
+}
+
+// trySignIn carries out a retry_sign_in that was accepted.
+func (r *recorder) trySignIn(cmd retry) {
+	if err := r.client.RetrySignIn(); err != nil {
+		r.site.outcome(r.cfg.Name, cmd, outcomeFailed, err.Error())
+		return
+	}
+	r.log.Info("sign-in is tried again", keyBy, cmd.by)
+	r.plan.reset()
+	r.hold, r.live.trouble = time.Time{}, nil
+	r.retry = &cmd
+}
+
+// finishRetry tells what came of it, once something did.
+func (r *recorder) finishRetry() {
+	if r.retry == nil || !r.live.ready && r.live.trouble == nil {
+		return
+	}
+	what, message := outcomeDone, "signed in"
+	if !r.live.ready {
+		what, message = outcomeFailed, r.live.trouble.Error()
+	}
+	r.site.outcome(r.cfg.Name, *r.retry, what, message)
+	r.retry = nil
+}
+
+// goodbye says that nothing is known from now on.
+func (r *recorder) goodbye() {
+	if r.known == nil {
+		return
+	}
+	r.put(mqtt.Availability, r.site.device.RecorderAvailability(r.cfg.Name), payloadOffline)
+}
+
+// put publishes a retained value if it is another than before.
+func (r *recorder) put(class mqtt.Class, topic, payload string) {
+	if was, ok := r.values[topic]; ok && was == payload {
+		return
+	}
+	r.values[topic] = payload
+	r.site.mqtt.Publish(mqtt.Message{Class: class, Topic: topic, Payload: []byte(payload), Retain: true})
+}
+
+// publish tells Home Assistant and the bridge's device what changed.
+func (r *recorder) publish(ctx context.Context) {
+	r.summarize(ctx)
+	if r.known == nil {
+		return
+	}
+	r.remember()
+	d := r.discovery()
+	if r.announced() || r.plan.complete() || r.restored() {
+		r.announce(d)
+	}
+	if !r.announced() {
+		return
+	}
+	r.put(mqtt.Availability, r.site.device.RecorderAvailability(r.cfg.Name), availability(r.live.ready))
+	for _, c := range d.Cameras {
+		r.put(mqtt.Availability, r.site.device.CameraAvailability(r.cfg.Name, c.ID), availability(r.cameraAvailable(c.ID)))
+	}
+	for topic, payload := range r.stateValues(d) {
+		r.put(mqtt.State, topic, payload)
+	}
+}
+
+func (r *recorder) announced() bool { return len(r.documents) > 0 }
+
+// restored says that an earlier run knew this recorder: it is announced before
+// it answers.
+func (r *recorder) restored() bool { return r.kept.ID != "" }
+
+// announce publishes the documents that changed.
+func (r *recorder) announce(d discovery.Recorder) {
+	first := !r.announced()
+	for _, doc := range r.site.device.RecorderDocuments(d) {
+		sum := sha256.Sum256(doc.Payload)
+		if r.documents[doc.Topic] == sum {
+			continue
+		}
+		r.documents[doc.Topic] = sum
+		r.site.mqtt.Publish(mqtt.Message{Class: mqtt.Document, Topic: doc.Topic, Payload: doc.Payload, Retain: true})
+	}
+	if first {
+		r.log.Info("recorder announced", keyTitle, d.Title, keyModel, d.Model, keySerial, d.Serial,
+			keyFirmware, d.Firmware, keyCameras, len(d.Cameras))
+	}
+}
+
+// remember keeps what another start needs, if it changed.
+func (r *recorder) remember() {
+	if !r.plan.complete() || r.kept.equal(r.known) {
+		return
+	}
+	if err := r.known.save(r.site.cfg.StateDir, r.cfg.Name); err != nil {
+		r.log.Error("state can't be kept", keyError, err)
+		return
+	}
+	r.kept = r.known.clone()
+}
+
+// summarize tells the bridge's own device.
+func (r *recorder) summarize(ctx context.Context) {
+	s := r.newSummary(time.Now())
+	if s.equal(r.summary) {
+		return
+	}
+	r.summary = s
+	select {
+	case r.site.summaries <- s:
+	case <-ctx.Done():
+	}
+}
+
+// sameBox compares identities without hyphens: firmwares print them differently.
+func sameBox(a, b string) bool {
+	return strings.ReplaceAll(a, "-", "") == strings.ReplaceAll(b, "-", "")
+}
+
+func availability(on bool) string {
+	if on {
+		return payloadOnline
+	}
+	return payloadOffline
+}
+
+// selected says whether the owner picked this channel.
+func (r *recorder) selected(id string) bool {
+	return len(r.cfg.Channels) == 0 || slices.Contains(r.cfg.Channels, id)
+}

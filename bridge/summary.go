@@ -1,0 +1,241 @@
+package bridge
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"reflect"
+	"strings"
+	"time"
+
+	"hikbridge/nvr"
+)
+
+const (
+	// silenceTold: an unreachable recorder is a matter for a person after this.
+	silenceTold = 15 * time.Minute
+	// clockTold is the clock difference that makes recordings' times wrong.
+	clockTold = time.Minute
+	// maxState is what Home Assistant takes as a state, in characters.
+	maxState = 255
+)
+
+// summary is what a recorder's loop tells the bridge's own device.
+type summary struct {
+	Name      string
+	Answers   bool
+	Ready     bool
+	Known     bool // it has a device of its own
+	Sentence  string
+	Reasons   []reason
+	LastError string
+}
+
+func (s summary) equal(o summary) bool { return reflect.DeepEqual(s, o) }
+
+// reason is why a person is needed, with what to do.
+type reason struct {
+	ID     string `json:"id"`
+	Text   string `json:"text"`
+	Advice string `json:"advice"`
+}
+
+func (r *recorder) newSummary(now time.Time) summary {
+	s := summary{
+		Name: r.cfg.Name, Answers: r.live.answers, Ready: r.live.ready, Known: r.known != nil,
+		Sentence: r.sentence(), Reasons: r.reasons(now), LastError: r.summary.LastError,
+	}
+	if r.live.trouble != nil {
+		s.LastError = r.live.trouble.Error()
+	}
+	return s
+}
+
+// sentence is Status: what a person wants to know first.
+func (r *recorder) sentence() string {
+	l := &r.live
+	switch {
+	case !l.asked:
+		return "Connecting"
+	case !l.answers:
+		return clip(fmt.Sprintf("No answer since %s (%s)", clockTime(l.since), shortCause(l.trouble)))
+	case l.trouble != nil:
+		return clip(r.signInSentence())
+	case !l.ready:
+		return "Signing in"
+	}
+	return clip("Running" + r.camerasSentence() + r.disksSentence())
+}
+
+// signInSentence tells why a recorder that answers can't be read.
+func (r *recorder) signInSentence() string {
+	s := r.client.SignIn()
+	until := ""
+	if !s.Until.IsZero() {
+		until = "; next try at " + clockTime(s.Until)
+	}
+	var signIn *nvr.SignInError
+	if !errors.As(r.live.trouble, &signIn) {
+		return "Can't be read: " + r.live.trouble.Error()
+	}
+	switch s.State {
+	case nvr.SignInRejected:
+		return "User name or password rejected" + until
+	case nvr.SignInLocked:
+		return "The recorder has locked the account" + until
+	}
+	return "Sign-in paused, so that the account doesn't get locked" + until
+}
+
+func (r *recorder) camerasSentence() string {
+	online, all := r.camerasOnline()
+	if all == 0 {
+		return ""
+	}
+	return fmt.Sprintf(", %d of %d cameras online", online, all)
+}
+
+func (r *recorder) disksSentence() string {
+	for _, k := range r.known.Disks {
+		d, ok := r.live.disks[k.ID]
+		if ok && diskTrouble(diskState(d.Status)) {
+			return fmt.Sprintf(", disk %s: %s", k.ID, d.Status)
+		}
+	}
+	return ""
+}
+
+// camerasOnline counts the cameras whose state is told.
+func (r *recorder) camerasOnline() (online, all int) {
+	for _, c := range r.known.Channels {
+		s := r.live.states[c.ID]
+		if c.Gone || !r.selected(c.ID) || !s.Online.Known {
+			continue
+		}
+		all++
+		if s.Online.Value {
+			online++
+		}
+	}
+	return online, all
+}
+
+// reasons are what needs a person, worst first.
+func (r *recorder) reasons(now time.Time) []reason {
+	l := &r.live
+	var out []reason
+	switch {
+	case !l.asked:
+	case !l.answers && now.Sub(l.since) >= silenceTold:
+		out = append(out, reason{"unreachable", "No answer since " + clockTime(l.since) + ": " + shortCause(l.trouble), adviceFor(l.trouble)})
+	case !l.answers && needsPerson(l.trouble):
+		out = append(out, reason{"unreachable", l.trouble.Error(), adviceFor(l.trouble)})
+	case l.answers && l.trouble != nil:
+		out = append(out, r.troubleReason())
+	}
+	if !l.ready || r.known == nil {
+		return out
+	}
+	for t := range taskCount {
+		if l.denied[t] {
+			out = append(out, reason{"right", "The account may not read: " + t.String(), adviceRights})
+		}
+	}
+	for _, k := range r.known.Disks {
+		if d, ok := l.disks[k.ID]; ok && diskTrouble(diskState(d.Status)) {
+			out = append(out, reason{"disk", fmt.Sprintf("Disk %s: %s", k.ID, d.Status),
+				"Look at the recorder's storage page; a disk with errors should be replaced soon."})
+		}
+	}
+	if l.clock.Known && l.clock.Value.Abs() > clockTold {
+		out = append(out, reason{"clock", fmt.Sprintf("The recorder's clock is wrong by %v", l.clock.Value),
+			"Set the recorder's time or its NTP server and time zone; recordings carry its time."})
+	}
+	return out
+}
+
+func (r *recorder) troubleReason() reason {
+	err := r.live.trouble
+	id := "not_readable"
+	var signIn *nvr.SignInError
+	var stranger *strangerError
+	switch {
+	case errors.As(err, &signIn):
+		return reason{"sign_in", r.signInSentence(), adviceFor(err)}
+	case errors.As(err, &stranger):
+		id = "wrong_device"
+	case errors.Is(err, nvr.ErrState):
+		id = "state"
+	}
+	return reason{id, err.Error(), adviceFor(err)}
+}
+
+const adviceRights = "Give the account the right \"Remote: Log Search / Interrogate Working Status\" on the recorder, then press Retry sign-in."
+
+// needsPerson says that waiting won't help.
+func needsPerson(err error) bool {
+	var certificate *nvr.CertificateError
+	return errors.As(err, &certificate) || errors.Is(err, nvr.ErrNotHikvision) || errors.Is(err, nvr.ErrNoDigest)
+}
+
+// adviceFor says what a person can do about an error.
+func adviceFor(err error) string {
+	var certificate *nvr.CertificateError
+	var stranger *strangerError
+	switch {
+	case err == nil:
+		return ""
+	case errors.As(err, &certificate):
+		return "If the fingerprint is the recorder's, set TLS to pin and the fingerprint to " + certificate.Fingerprint + "."
+	case errors.As(err, &stranger):
+		return "Check the address; if the recorder was replaced: hikbridge purge " + stranger.name + "."
+	case errors.Is(err, nvr.ErrUnauthorized):
+		return "Correct user name and password (the environment or its file) and restart, or press Retry sign-in when the recorder's was changed."
+	case errors.Is(err, nvr.ErrLocked):
+		return "Wait until the lock ends, or restart the recorder; find out what else signs in with a wrong password."
+	case errors.Is(err, nvr.ErrPaused):
+		return "Wait; at most two failed sign-ins are made in 35 minutes."
+	case errors.Is(err, nvr.ErrState):
+		return "Make the state directory writable: without it failed sign-ins can't be counted, so none is tried."
+	case errors.Is(err, nvr.ErrNoDigest):
+		return "On the recorder set Network > Advanced > Integration Protocol (ISAPI) on and its authentication to digest."
+	case errors.Is(err, nvr.ErrNotHikvision):
+		return "Check the address and port in the URL."
+	case errors.Is(err, nvr.ErrForbidden):
+		return adviceRights
+	}
+	return "Check power, cable, address and port; ISAPI must be switched on."
+}
+
+// shortCause keeps the end of a chain of errors, where the cause stands.
+func shortCause(err error) string {
+	if err == nil {
+		return "no answer"
+	}
+	s := err.Error()
+	if errors.Is(err, context.DeadlineExceeded) {
+		return "time-out"
+	}
+	if i := strings.LastIndex(s, ": "); i >= 0 && !needsPerson(err) {
+		return s[i+2:]
+	}
+	return s
+}
+
+// clockTime is a time for people, with its date when it isn't of this day.
+func clockTime(t time.Time) string {
+	t = t.Local()
+	if t.Format(time.DateOnly) == time.Now().Format(time.DateOnly) {
+		return t.Format("15:04")
+	}
+	return t.Format("2006-01-02 15:04")
+}
+
+// clip keeps a text within what Home Assistant takes as a state.
+func clip(s string) string {
+	r := []rune(strings.Join(strings.Fields(s), " "))
+	if len(r) <= maxState {
+		return string(r)
+	}
+	return string(r[:maxState-1]) + "…"
+}

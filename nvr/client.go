@@ -1,0 +1,272 @@
+package nvr
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+	"time"
+)
+
+const (
+	// callTimeout bounds a call whose context has no deadline of its own.
+	callTimeout = 10 * time.Second
+	// maxHeader bounds the header of an answer, in bytes.
+	maxHeader = 64 << 10
+	// idleTimeout is shorter than the 60 s after which devices close.
+	idleTimeout = 30 * time.Second
+	// deniedFor is how long a missing right isn't asked for again.
+	deniedFor = time.Hour
+)
+
+// Config names one recorder. All fields but TLS, Fingerprint and Dial are
+// needed.
+type Config struct {
+	// URL is http(s)://host[:port].
+	URL                string
+	Username, Password string
+	// TLS is one of the TLS constants, "" meaning TLSVerify.
+	TLS string
+	// Fingerprint is the leaf's SHA-256, lower-case hexadecimal.
+	Fingerprint string
+	// StateDir is where the login budget is kept: one file for each host and
+	// port. Two clients of one address must not run at the same time.
+	StateDir string
+	// Dial opens connections; nil means net.Dialer.
+	Dial func(ctx context.Context, network, address string) (net.Conn, error)
+}
+
+// Client speaks to one recorder. Its methods may be called from any goroutine;
+// they wait for each other.
+type Client struct {
+	base     *url.URL
+	username string
+	password string
+	http     *http.Transport
+	budget   *budget
+
+	turn chan struct{} // holds one token: the right to send a request
+
+	// Owned by the holder of turn.
+	nonce *nonce
+	stale []time.Time // when nonces that had worked were refused lately
+
+	mu     sync.Mutex
+	denied map[string]time.Time // path → when a missing right was told
+}
+
+// New makes a client; nothing is sent before the first call. Its error is for
+// the person who wrote the configuration, or wraps ErrState.
+func New(c Config) (*Client, error) {
+	base, err := parseURL(c.URL)
+	if err != nil {
+		return nil, err
+	}
+	if c.Username == "" || c.Password == "" {
+		return nil, errors.New("user name and password are needed")
+	}
+	t, err := tlsConfig(c.TLS, c.Fingerprint)
+	if err != nil {
+		return nil, err
+	}
+	b, err := openBudget(c.StateDir, base.Host, c.Username, c.Password)
+	if err != nil {
+		return nil, err
+	}
+	dial := c.Dial
+	if dial == nil {
+		dial = (&net.Dialer{KeepAlive: 10 * time.Second}).DialContext
+	}
+	return &Client{
+		base: base, username: c.Username, password: c.Password, budget: b,
+		turn: make(chan struct{}, 1), // one request at a time
+		http: &http.Transport{
+			DialContext:            dial,
+			TLSClientConfig:        t,
+			TLSHandshakeTimeout:    callTimeout,
+			DisableCompression:     true,
+			MaxIdleConnsPerHost:    1,
+			IdleConnTimeout:        idleTimeout,
+			MaxResponseHeaderBytes: maxHeader,
+		},
+		denied: map[string]time.Time{},
+	}, nil
+}
+
+// parseURL gives the URL with its port written out. Its errors never repeat
+// what could hold a password.
+func parseURL(s string) (*url.URL, error) {
+	u, err := url.Parse(s)
+	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+		return nil, errors.New("the URL must look like http://192.0.2.10 or https://recorder.example.org:8443")
+	}
+	if u.User != nil || strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.Fragment != "" {
+		return nil, errors.New("the URL must hold nothing but scheme, host and port")
+	}
+	port := u.Port()
+	if port == "" {
+		port = map[string]string{"http": "80", "https": "443"}[u.Scheme]
+	}
+	return &url.URL{Scheme: u.Scheme, Host: net.JoinHostPort(strings.ToLower(u.Hostname()), port)}, nil
+}
+
+// Close gives the connections back. The client must not be used afterwards.
+func (c *Client) Close() { c.http.CloseIdleConnections() }
+
+// get asks for the document at path (below /ISAPI/) and decodes it into v; the
+// root element must be one of roots.
+func (c *Client) get(ctx context.Context, path string, v any, roots ...string) error {
+	if err := c.remembered(path); err != nil {
+		return err
+	}
+	body, err := c.call(ctx, http.MethodGet, path, maxDocument)
+	if err == nil {
+		err = check(http.MethodGet, path, http.StatusOK, body, roots)
+	}
+	if err == nil {
+		err = decode(body, v, roots...)
+	}
+	c.learn(path, err)
+	if err != nil && !isAnswer(err) {
+		return fmt.Errorf("GET %s: %w", path, err)
+	}
+	return err
+}
+
+// isAnswer says whether the error names method and path already.
+func isAnswer(err error) bool {
+	var s *StatusError
+	return errors.As(err, &s)
+}
+
+// remembered answers for a path that needs no request.
+func (c *Client) remembered(path string) error {
+	if c.budget.isUnsupported(path) {
+		return &StatusError{Method: http.MethodGet, Path: path, HTTP: http.StatusForbidden, Sub: "notSupport", remembered: true}
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if at, ok := c.denied[path]; ok && time.Since(at) < deniedFor {
+		return &StatusError{Method: http.MethodGet, Path: path, HTTP: http.StatusForbidden, Sub: "lowPrivilege", remembered: true}
+	}
+	return nil
+}
+
+func (c *Client) learn(path string, err error) {
+	var s *StatusError
+	if !errors.As(err, &s) || s.remembered {
+		return
+	}
+	switch {
+	case errors.Is(err, ErrUnsupported):
+		c.budget.noteUnsupported(path)
+	case errors.Is(err, ErrForbidden):
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		if len(c.denied) < maxRemembered {
+			c.denied[path] = time.Now()
+		}
+	}
+}
+
+// call sends one request in its turn and returns the body of an answer with
+// HTTP status 200, or an error.
+func (c *Client) call(ctx context.Context, method, path string, limit int64) ([]byte, error) {
+	ctx, cancel := withDeadline(ctx)
+	defer cancel()
+	select {
+	case c.turn <- struct{}{}:
+		defer func() { <-c.turn }()
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	resp, err := c.roundTrip(ctx, method, path)
+	if err != nil {
+		return nil, withFingerprint(err)
+	}
+	defer resp.Body.Close()
+	body, err := readAll(resp.Body, limit)
+	if err != nil {
+		return nil, err
+	}
+	return body, refusal(method, path, resp, body)
+}
+
+func withDeadline(ctx context.Context) (context.Context, context.CancelFunc) {
+	if _, ok := ctx.Deadline(); ok {
+		return context.WithCancel(ctx)
+	}
+	return context.WithTimeout(ctx, callTimeout)
+}
+
+// readAll reads at most limit bytes; a longer body is an error, and a body that
+// ends before its Content-Length is one too (net/http).
+func readAll(r io.Reader, limit int64) ([]byte, error) {
+	body, err := io.ReadAll(io.LimitReader(r, limit+1))
+	if err != nil {
+		return nil, fmt.Errorf("read the answer: %w", err)
+	}
+	if int64(len(body)) > limit {
+		return nil, fmt.Errorf("%w: longer than %d bytes", ErrDocument, limit)
+	}
+	return body, nil
+}
+
+// refusal turns an answer that isn't 200 into an error.
+func refusal(method, path string, resp *http.Response, body []byte) error {
+	switch {
+	case resp.StatusCode == http.StatusOK:
+		return nil
+	case resp.StatusCode >= 300 && resp.StatusCode < 400:
+		return fmt.Errorf("%w: it redirects to %s; configure that address if it is the recorder's",
+			ErrNotHikvision, redirectTarget(resp))
+	}
+	e := &StatusError{Method: method, Path: path, HTTP: resp.StatusCode}
+	e.Code, e.Sub = statusOf(body)
+	return e
+}
+
+// redirectTarget gives scheme and host only: the rest may hold secrets.
+func redirectTarget(resp *http.Response) string {
+	u, err := resp.Location()
+	if err != nil {
+		return "nowhere"
+	}
+	return (&url.URL{Scheme: u.Scheme, Host: u.Host}).String()
+}
+
+// statusOf reads a ResponseStatus out of a refusal, or nothing.
+func statusOf(body []byte) (code int, sub string) {
+	var r responseStatus
+	if decode(body, &r, "ResponseStatus") != nil {
+		return 0, ""
+	}
+	return int(number(r.StatusCode).Value), text(r.SubStatusCode)
+}
+
+// check finds the refusal that came under HTTP 200, and web pages.
+func check(method, path string, httpStatus int, body []byte, roots []string) error {
+	if isPage(body) {
+		return fmt.Errorf("%w: a web page came instead of a document; is this the recorder's address?", ErrNotHikvision)
+	}
+	var r responseStatus
+	if decode(body, &r, "ResponseStatus") != nil {
+		return nil
+	}
+	code := number(r.StatusCode)
+	if code.Known && (code.Value == 0 || code.Value == 1) {
+		return fmt.Errorf("%w: %s %s says OK instead of <%s>", ErrDocument, method, path, strings.Join(roots, "> or <"))
+	}
+	return &StatusError{Method: method, Path: path, HTTP: httpStatus, Code: int(code.Value), Sub: text(r.SubStatusCode)}
+}
+
+func isPage(body []byte) bool {
+	start := bytes.ToLower(body[:min(len(body), 512)])
+	return bytes.Contains(start, []byte("<html")) || bytes.Contains(start, []byte("<!doctype html"))
+}

@@ -1,0 +1,36 @@
+// Package nvr speaks ISAPI to one Hikvision recorder (NVR, DVR) or to a camera
+// that is addressed like one, and is a good guest there.
+//
+// New makes a Client; each of its calls is one question: Info, Capabilities,
+// Proxies, ProxyStatus, Inputs, Status, Storage, Clock, Account, Rights. Calls may
+// come from any goroutine; the client sends one request at a time, since
+// concurrent use of a nonce makes recorders reject right passwords.
+//
+// # Never locking the owner out
+//
+// A recorder locks an account after about five failed logins for half an hour
+// (ISAPI Security/illegalLoginLock: 5 tries, 1800 s). The client therefore
+// keeps a login budget for each host and port in Config.StateDir: every use of a
+// nonce that hasn't worked yet is reserved durably before it is sent and freed
+// by success. There are never more than two rejected or unanswered logins in
+// any 35 minutes, whatever is restarted or edited. After a rejection no
+// credential is sent for 35 minutes, doubling to six hours; changed credentials
+// and RetrySignIn may try early, inside the budget. State that can't be written
+// sends no credential.
+//
+// A 401 on a nonce that worked before gets one fresh exchange: the nonce may
+// have been forgotten by a reboot. A recorder that does so twice in 35 minutes
+// is given a fresh challenge for every request from then on, until its firmware
+// changes.
+//
+// # Errors
+//
+// A refusal is a *StatusError whose Unwrap gives ErrUnsupported, ErrForbidden or
+// ErrBusy where the answer says so; 403 is never taken for a bad password. A
+// sign-in that failed or isn't tried is a *SignInError (ErrUnauthorized,
+// ErrLocked, ErrPaused) that tells until when. What answered "not supported" is
+// remembered with the firmware and isn't asked again: the call returns the same
+// error without a request.
+//
+// What a device doesn't tell is absent, never zero: see Maybe.
+package nvr

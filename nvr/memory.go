@@ -1,0 +1,145 @@
+package nvr
+
+import (
+	"slices"
+	"time"
+)
+
+// SignInState is what is known of the sign-in, for people and for "Sign-in".
+type SignInState int
+
+const (
+	SignInUnknown  SignInState = iota // nothing was tried yet
+	SignInOK                          // the last credentials sent were accepted
+	SignInRejected                    // these credentials were rejected
+	SignInLocked                      // the recorder says it has locked the account
+	SignInPaused                      // the budget is spent by other credentials or lost answers
+)
+
+func (s SignInState) String() string {
+	switch s {
+	case SignInUnknown:
+		return "unknown"
+	case SignInOK:
+		return "ok"
+	case SignInRejected:
+		return "rejected"
+	case SignInLocked:
+		return "locked"
+	case SignInPaused:
+		return "paused"
+	}
+	panic("nvr: unknown SignInState")
+}
+
+// SignIn is the sign-in's state. Until is when the next try is allowed, zero in
+// states that wait for nothing; TriesLeft is what the recorder said, or -1.
+type SignIn struct {
+	State     SignInState
+	Until     time.Time
+	TriesLeft int
+}
+
+// SignIn tells the state without asking the recorder.
+func (c *Client) SignIn() SignIn {
+	b := c.budget
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.signedIn {
+		return SignIn{State: SignInOK, TriesLeft: -1}
+	}
+	now := time.Now()
+	b.prune(now)
+	err := b.allowed(now)
+	if err == nil {
+		return SignIn{State: b.idleState(), TriesLeft: -1}
+	}
+	e := err.(*SignInError)
+	s := SignIn{State: SignInPaused, Until: e.Until, TriesLeft: e.TriesLeft}
+	switch e.Err {
+	case ErrLocked:
+		s.State = SignInLocked
+	case ErrUnauthorized:
+		s.State = SignInRejected
+	}
+	return s
+}
+
+// idleState is the state while a try is allowed but hasn't been made.
+func (b *budget) idleState() SignInState {
+	if b.r.InARow > 0 && b.r.RejectedBy == b.credentials {
+		return SignInRejected
+	}
+	return SignInUnknown
+}
+
+// RetrySignIn allows one try before the pause is over, inside the login budget,
+// and forgets what the account was refused. Its error says why no try is
+// possible (a *SignInError with the time); nothing is sent by it.
+func (c *Client) RetrySignIn() error {
+	b := c.budget
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.r.Unsupported, b.r.Suspect, b.r.Doubted = nil, "", ""
+	clear(c.denied)
+	if b.signedIn {
+		return nil
+	}
+	b.early = true
+	now := time.Now()
+	b.prune(now)
+	return b.allowed(now)
+}
+
+// isUnsupported says whether path was answered "not supported" before.
+func (b *budget) isUnsupported(path string) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return slices.Contains(b.r.Unsupported, path)
+}
+
+func (b *budget) noteUnsupported(path string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.remember(path) {
+		b.save() // unwritten, it is asked once more after a restart
+	}
+}
+
+// remember adds a path; the caller holds mu.
+func (b *budget) remember(path string) bool {
+	if slices.Contains(b.r.Unsupported, path) || len(b.r.Unsupported) >= maxRemembered {
+		return false
+	}
+	b.r.Unsupported = append(b.r.Unsupported, path)
+	return true
+}
+
+// needsFreshNonces says whether this recorder refuses to see a nonce again.
+func (b *budget) needsFreshNonces() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.r.FreshNonces
+}
+
+func (b *budget) noteFreshNonces() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.r.FreshNonces = true
+	b.save()
+}
+
+// noteDevice forgets what another serial number or firmware had taught.
+func (b *budget) noteDevice(device string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.r.Device == device {
+		return
+	}
+	if b.r.Device != "" {
+		b.r.FreshNonces, b.r.Unsupported = false, nil
+		b.r.Suspect, b.r.Doubted = "", ""
+	}
+	b.r.Device = device
+	b.save()
+}

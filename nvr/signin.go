@@ -1,0 +1,294 @@
+package nvr
+
+import (
+	"bytes"
+	"context"
+	"encoding/xml"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/icholy/digest"
+)
+
+const (
+	// slowChallenge: a recorder that needs longer for the challenge alone isn't
+	// sent credentials, as their answer would probably get lost and count.
+	slowChallenge = 5 * time.Second
+	// signInTimeout is how long the answer to a fresh nonce is waited for, even
+	// when the caller's own deadline is over: an answer that is lost counts.
+	signInTimeout = 30 * time.Second
+	// signInGrace is waited for that answer when the caller was cancelled.
+	signInGrace = time.Second
+	// maxChallenge bounds the body of a 401, in bytes.
+	maxChallenge = 64 << 10
+)
+
+// nonce is a challenge and how often it was answered. Client.nonce holds only
+// one that has worked.
+type nonce struct {
+	challenge *digest.Challenge
+	uses      int
+}
+
+// roundTrip sends one request, with a sign-in if the recorder wants one; the
+// caller holds the turn and closes the body. The answer is no 401.
+func (c *Client) roundTrip(ctx context.Context, method, path string) (*http.Response, error) {
+	if n := c.nonce; n != nil && !c.budget.needsFreshNonces() {
+		resp, err := c.send(ctx, method, path, n, true)
+		if err != nil || resp.StatusCode != http.StatusUnauthorized {
+			return resp, err
+		}
+		c.nonce = nil
+		return c.afterStale(ctx, method, path, resp)
+	}
+	return c.fromChallenge(ctx, method, path, 0)
+}
+
+// afterStale goes on from a 401 on a nonce that had worked: one fresh exchange,
+// with the challenge that came along or, where none did, with a new one.
+func (c *Client) afterStale(ctx context.Context, method, path string, resp *http.Response) (*http.Response, error) {
+	fresh, lock, err := c.challenge(resp)
+	if lock.locked {
+		return nil, c.budget.locked(time.Now(), lock)
+	}
+	if err != nil {
+		return c.fromChallenge(ctx, method, path, 1)
+	}
+	return c.signIn(ctx, method, path, fresh, 1)
+}
+
+// fromChallenge asks without credentials first.
+func (c *Client) fromChallenge(ctx context.Context, method, path string, refused int) (*http.Response, error) {
+	asked := time.Now()
+	resp, err := c.send(ctx, method, path, nil, true)
+	if err != nil || resp.StatusCode != http.StatusUnauthorized {
+		return resp, err
+	}
+	fresh, lock, err := c.challenge(resp)
+	if lock.locked {
+		return nil, c.budget.locked(time.Now(), lock)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if took := time.Since(asked); took > slowChallenge {
+		return nil, fmt.Errorf("%w: the challenge alone took %v", ErrSlow, took.Round(time.Millisecond))
+	}
+	return c.signIn(ctx, method, path, fresh, refused)
+}
+
+// signIn answers a fresh challenge under a reservation of the login budget.
+func (c *Client) signIn(ctx context.Context, method, path string, fresh *nonce, refused int) (*http.Response, error) {
+	if err := c.budget.reserve(time.Now(), refused); err != nil {
+		return nil, err
+	}
+	ctx, cancel := outlast(ctx)
+	resp, err := c.send(ctx, method, path, fresh, false)
+	if err != nil {
+		cancel()
+		return nil, err // the reservation stands: the recorder may have counted it
+	}
+	resp.Body = &cancelBody{resp.Body, cancel}
+	lock := lockReport{}
+	if resp.StatusCode == http.StatusUnauthorized || resp.StatusCode == http.StatusForbidden {
+		lock = peekLock(resp)
+	}
+	if resp.StatusCode == http.StatusUnauthorized || lock.locked {
+		resp.Body.Close()
+		return nil, c.reject(lock, path)
+	}
+	c.budget.accepted()
+	if refused > 0 {
+		c.noteStale(time.Now())
+	}
+	if resp.StatusCode < 500 { // a booting recorder's 500 proves nothing
+		c.nonce = fresh
+	}
+	return resp, nil
+}
+
+// reject opens the breaker. A path that is rejected while the account is known
+// to work is told so, since it may be a missing right.
+func (c *Client) reject(lock lockReport, path string) error {
+	suspect := ""
+	if path != pathUserCheck && path != pathDeviceInfo {
+		suspect = path
+	}
+	err := c.budget.rejected(time.Now(), lock, suspect)
+	if suspect != "" {
+		return fmt.Errorf("%s: %w", path, err)
+	}
+	return err
+}
+
+// noteStale learns that this recorder forgets nonces: twice in the window, and
+// every request gets a fresh challenge until the firmware changes.
+func (c *Client) noteStale(now time.Time) {
+	c.stale = append(c.stale, now)
+	if len(c.stale) < 2 {
+		return
+	}
+	if now.Sub(c.stale[len(c.stale)-2]) < loginWindow {
+		c.budget.noteFreshNonces()
+	}
+	c.stale = c.stale[len(c.stale)-1:]
+}
+
+// outlast gives the answer to a fresh nonce its own time: signInTimeout from
+// now whatever deadline the caller had, signInGrace after a cancellation.
+func outlast(parent context.Context) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(parent), signInTimeout)
+	stop := context.AfterFunc(parent, func() {
+		if errors.Is(parent.Err(), context.Canceled) {
+			time.AfterFunc(signInGrace, cancel)
+		}
+	})
+	return ctx, func() { stop(); cancel() }
+}
+
+// cancelBody ends the request's context when its body is closed.
+type cancelBody struct {
+	io.ReadCloser
+	cancel context.CancelFunc
+}
+
+func (b *cancelBody) Close() error {
+	defer b.cancel()
+	return b.ReadCloser.Close()
+}
+
+// send writes one request, signed if n isn't nil. With replay false net/http
+// must not send it a second time on its own when a kept connection turns out to
+// be closed: each sending may count as a failed login. A body whose content
+// can't be had again prevents that.
+func (c *Client) send(ctx context.Context, method, path string, n *nonce, replay bool) (*http.Response, error) {
+	req, err := http.NewRequestWithContext(ctx, method, c.base.String()+"/ISAPI/"+path, nil)
+	if err != nil {
+		return nil, fmt.Errorf("make the request: %w", err)
+	}
+	req.Header.Set("User-Agent", "hikbridge")
+	if !replay {
+		req.Body = io.NopCloser(strings.NewReader(""))
+	}
+	if n != nil {
+		n.uses++
+		credentials, err := digest.Digest(n.challenge, digest.Options{
+			Method: method, URI: req.URL.RequestURI(), Count: n.uses,
+			Username: c.username, Password: c.password,
+		})
+		if err != nil {
+			return nil, fmt.Errorf("%w: %w", ErrNoDigest, err)
+		}
+		req.Header.Set("Authorization", credentials.String())
+	}
+	return c.http.RoundTrip(req)
+}
+
+// challenge reads and closes a 401: the digest challenge it brings, and what it
+// says of a lock.
+func (c *Client) challenge(resp *http.Response) (*nonce, lockReport, error) {
+	defer resp.Body.Close()
+	lock := readLock(resp.Body)
+	var offered []string
+	for _, header := range resp.Header.Values("WWW-Authenticate") {
+		scheme, _, _ := strings.Cut(header, " ")
+		offered = append(offered, scheme)
+		if ch := parseChallenge(header); ch != nil {
+			return &nonce{challenge: ch}, lock, nil
+		}
+	}
+	if len(offered) == 0 {
+		return nil, lock, fmt.Errorf("%w: 401 without a challenge", ErrNoDigest)
+	}
+	return nil, lock, fmt.Errorf("%w: only %s; set the web authentication of the recorder to digest",
+		ErrNoDigest, strings.Join(offered, ", "))
+}
+
+// parseChallenge reads one WWW-Authenticate line, or nil if it is no digest
+// challenge that can be answered.
+func parseChallenge(header string) *digest.Challenge {
+	if i := strings.Index(header, ", Basic "); i > 0 {
+		header = header[:i] // two challenges in one line
+	}
+	ch, err := digest.ParseChallenge(strings.TrimRight(header, ", "))
+	if err != nil || ch.Nonce == "" {
+		return nil
+	}
+	for i := range ch.QOP {
+		ch.QOP[i] = strings.TrimSpace(ch.QOP[i]) // "auth-int, auth"
+	}
+	if len(ch.QOP) == 1 && ch.QOP[0] == "" {
+		ch.QOP = nil
+	}
+	if !digest.CanDigest(ch) {
+		return nil
+	}
+	return ch
+}
+
+// lockWire is what a 401 tells of a lock: the first two names in userCheck, the
+// others in ResponseStatus (ISAPI user check; OEM models).
+type lockWire struct {
+	LockStatus     string `xml:"lockStatus"`
+	UnlockTime     string `xml:"unlockTime"`
+	RetryLoginTime string `xml:"retryLoginTime"`
+	ResLockTime    string `xml:"resLockTime"`
+	RetryTimes     string `xml:"retryTimes"`
+}
+
+// lockReport is what the recorder says of its lock.
+type lockReport struct {
+	locked    bool
+	unlock    time.Duration
+	triesLeft Maybe[int]
+}
+
+func readLock(body io.Reader) lockReport {
+	content, err := io.ReadAll(io.LimitReader(body, maxChallenge))
+	if err != nil {
+		return lockReport{}
+	}
+	return parseLock(content)
+}
+
+// peekLock reads what a refusal says of a lock and leaves its body readable.
+func peekLock(resp *http.Response) lockReport {
+	content, err := io.ReadAll(io.LimitReader(resp.Body, maxChallenge))
+	rest := resp.Body
+	resp.Body = struct {
+		io.Reader
+		io.Closer
+	}{io.MultiReader(bytes.NewReader(content), rest), rest}
+	if err != nil {
+		return lockReport{}
+	}
+	return parseLock(content)
+}
+
+func parseLock(content []byte) lockReport {
+	var w struct {
+		XMLName xml.Name
+		lockWire
+		SubStatusCode string `xml:"subStatusCode"`
+	}
+	if decode(content, &w, "userCheck", "ResponseStatus") != nil {
+		return lockReport{}
+	}
+	l := lockReport{locked: strings.EqualFold(text(w.LockStatus), "lock") ||
+		strings.EqualFold(text(w.SubStatusCode), "userLocked") || strings.EqualFold(text(w.SubStatusCode), "userNameLocked")}
+	for _, s := range []string{w.UnlockTime, w.ResLockTime} {
+		if n := number(s); n.Known && n.Value > 0 && n.Value < 7*24*3600 {
+			l.unlock = time.Duration(n.Value) * time.Second
+		}
+	}
+	for _, s := range []string{w.RetryLoginTime, w.RetryTimes} {
+		if n := number(s); n.Known && n.Value >= 0 && n.Value < 1000 {
+			l.triesLeft = known(int(n.Value))
+		}
+	}
+	return l
+}
