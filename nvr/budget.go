@@ -72,9 +72,8 @@ type budget struct {
 
 	mu       sync.Mutex
 	r        record
-	broken   error // the file couldn't be read: nothing is sent until it can
-	early    bool  // RetrySignIn: one try may come before NotBefore
-	signedIn bool  // the last answer to credentials was no rejection
+	early    bool // RetrySignIn: one try may come before NotBefore
+	signedIn bool // the last answer to credentials was no rejection
 }
 
 // openBudget reads the file of one address, or begins it. A damaged file is

@@ -53,15 +53,6 @@ func decode(body []byte, v any, roots ...string) error {
 	return fmt.Errorf("%w: <%s> instead of <%s>", ErrDocument, root, strings.Join(roots, "> or <"))
 }
 
-// rootOf names the root element of a document, or says why it is none.
-func rootOf(body []byte) (string, error) {
-	text, err := clean(body)
-	if err != nil {
-		return "", err
-	}
-	return inspect(text)
-}
-
 // inspect walks over the whole document once, within the bounds.
 func inspect(text []byte) (root string, err error) {
 	d := xml.NewDecoder(bytes.NewReader(text))
