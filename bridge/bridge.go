@@ -32,10 +32,11 @@ type Bridge struct {
 	unlock    func()
 
 	// Owned by the goroutine of Run.
-	gates     map[string]*gatekeeper // by target
-	state     map[string]summary     // by recorder
-	values    map[string]string      // of the bridge's device, by topic
-	lastError string
+	gates       map[string]*gatekeeper // by target
+	state       map[string]summary     // by recorder
+	values      map[string]string      // of the bridge's device, by topic
+	brokerError string                 // what the broker doesn't take, until the next connection
+	stateError  string                 // why the state directory can't be written
 }
 
 // site is what the recorders' loops share: nothing in it is changed after New,
@@ -195,16 +196,18 @@ func (b *Bridge) loop(ctx context.Context) {
 	}
 }
 
+// alive shows that the loop turns, and finds out whether state can be kept.
 func (b *Bridge) alive(now time.Time) {
+	text := ""
 	if err := touchAlive(b.site.cfg.StateDir, now); err != nil {
-		b.fail("state directory can't be written", err)
+		text = clip("the state directory can't be written: " + err.Error())
 	}
-}
-
-// fail logs what needs a person and shows it as the last error.
-func (b *Bridge) fail(what string, err error) {
-	b.site.cfg.Log.Error(what, keyError, err)
-	b.lastError = clip(what + ": " + err.Error())
+	if text == b.stateError {
+		return
+	}
+	if b.stateError = text; text != "" {
+		b.site.cfg.Log.Error("state can't be kept", keyError, text)
+	}
 	b.publish()
 }
 

@@ -13,14 +13,14 @@ import (
 )
 
 const (
-	maxCommand   = 4 << 10          // bytes of a payload
-	commandLife  = 30 * time.Second // how long after its time a command is valid
-	clockSkew    = time.Minute      // how far in the future its time may lie
-	idLife       = 2 * time.Minute  // how long an id is remembered beyond its time
-	maxIDs       = 1000
-	verdictRate  = 10 // verdicts a second and target; more are dropped and counted
-	maxIDLength  = 128
-	plainPress   = "PRESS" // what a button without a template sends
+	maxCommand  = 4 << 10          // bytes of a payload
+	commandLife = 30 * time.Second // how long after its time a command is valid
+	clockSkew   = time.Minute      // how far in the future its time may lie
+	idLife      = 2 * time.Minute  // how long an id is remembered beyond its time
+	maxIDs      = 1000
+	verdictRate = 10 // verdicts a second and target; more are dropped and counted
+	maxIDLength = 128
+	plainPress  = "PRESS" // what a button without a template sends
 )
 
 // action is what a command asks for, the last level of its topic.

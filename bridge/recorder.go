@@ -60,6 +60,8 @@ type recorder struct {
 	values    map[string]string            // by topic: what was published
 	kept      remembered                   // what the file holds
 	summary   summary
+	lastError string
+	failedAt  time.Time
 }
 
 // live is what is known of a recorder in this run.
@@ -246,9 +248,15 @@ func (r *recorder) fellSilent(a answer) {
 	l := &r.live
 	if l.answers || !l.asked {
 		l.since = a.at
-		r.log.Warn("recorder doesn't answer", keyError, a.err)
+		r.warn("recorder doesn't answer", a.err, a.at)
 	}
 	l.answers, l.asked = false, true
+}
+
+// warn writes a failure into the diary and keeps it as the last error.
+func (r *recorder) warn(what string, err error, at time.Time) {
+	r.log.Warn(what, keyError, err)
+	r.lastError, r.failedAt = err.Error(), at
 }
 
 // notReady stops the ordinary questions: it begins again with the sign-in, not
@@ -256,7 +264,7 @@ func (r *recorder) fellSilent(a answer) {
 func (r *recorder) notReady(err error, at time.Time) {
 	l := &r.live
 	if l.answers && (l.trouble == nil || l.trouble.Error() != err.Error()) {
-		r.log.Warn("recorder can't be read", keyError, err)
+		r.warn("recorder can't be read", err, time.Now())
 	}
 	l.trouble = err
 	if l.silent == 0 || l.silent >= silentAfter {

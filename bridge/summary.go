@@ -22,13 +22,15 @@ const (
 
 // summary is what a recorder's loop tells the bridge's own device.
 type summary struct {
-	Name      string
-	Answers   bool
-	Ready     bool
-	Known     bool // it has a device of its own
-	Sentence  string
-	Reasons   []reason
+	Name     string
+	Answers  bool
+	Ready    bool
+	Known    bool // it has a device of its own
+	Sentence string
+	Reasons  []reason
+	// LastError is the last thing that went wrong, and stays; FailedAt is when.
 	LastError string
+	FailedAt  time.Time
 }
 
 func (s summary) equal(o summary) bool { return reflect.DeepEqual(s, o) }
@@ -41,14 +43,10 @@ type reason struct {
 }
 
 func (r *recorder) newSummary(now time.Time) summary {
-	s := summary{
+	return summary{
 		Name: r.cfg.Name, Answers: r.live.answers, Ready: r.live.ready, Known: r.known != nil,
-		Sentence: r.sentence(), Reasons: r.reasons(now), LastError: r.summary.LastError,
+		Sentence: r.sentence(), Reasons: r.reasons(now), LastError: r.lastError, FailedAt: r.failedAt,
 	}
-	if r.live.trouble != nil {
-		s.LastError = r.live.trouble.Error()
-	}
-	return s
 }
 
 // sentence is Status: what a person wants to know first.

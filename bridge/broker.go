@@ -1,0 +1,39 @@
+package bridge
+
+import (
+	"errors"
+	"fmt"
+
+	"hikbridge/mqtt"
+)
+
+// brokerChanged writes what happened to the session into the diary. A broker
+// that is away is told once, and its return with the number of tries.
+func (b *Bridge) brokerChanged(c mqtt.Change) {
+	log := b.site.cfg.Log
+	switch c.Kind {
+	case mqtt.Connected:
+		log.Info("connected to the broker", keyBroker, b.site.cfg.Broker.URL, keyTries, c.Failures+1)
+		b.brokerError = ""
+		b.publish()
+	case mqtt.Replayed:
+		log.Debug("the broker has everything")
+	case mqtt.Lost:
+		log.Warn("connection to the broker lost", keyError, c.Err)
+	case mqtt.Unreachable:
+		log.Warn("broker can't be reached; it is tried at least every 5 seconds", keyBroker, b.site.cfg.Broker.URL, keyError, c.Err)
+	case mqtt.Refused:
+		log.Error("broker refuses the connection", keyBroker, b.site.cfg.Broker.URL, keyError, c.Err)
+	case mqtt.Withheld:
+		b.brokerError = clip(fmt.Sprintf("%s isn't sent (%d bytes): %v", c.Topic, c.Size, c.Err))
+		log.Error("a message isn't sent", keyTopic, c.Topic, keyCount, c.Size, keyError, c.Err)
+		b.publish()
+	case mqtt.Unsubscribed:
+		err := errors.New("the broker doesn't let us read it; without it commands don't work: give the user the right in the broker's ACL")
+		b.brokerError = clip(c.Topic + ": " + err.Error())
+		log.Error("subscription refused", keyTopic, c.Topic, keyError, err)
+		b.publish()
+	default:
+		panic("bridge: unknown change")
+	}
+}

@@ -1,0 +1,296 @@
+package bridge
+
+import (
+	"encoding/json"
+	"strconv"
+	"strings"
+	"time"
+
+	"hikbridge/discovery"
+	"hikbridge/nvr"
+)
+
+// payloadUnknown makes an entity of Home Assistant unknown.
+const payloadUnknown = "None"
+
+// value is what one entity shows: a state, and attributes where it has them.
+type value struct {
+	state      string
+	attributes map[string]any
+}
+
+func onOff(on bool) string {
+	if on {
+		return "ON"
+	}
+	return "OFF"
+}
+
+func orUnknown[T any](m nvr.Maybe[T], show func(T) string) value {
+	if !m.Known {
+		return value{state: payloadUnknown}
+	}
+	return value{state: show(m.Value)}
+}
+
+// fill puts the values of entities at their topics. An entity without a value is
+// shown as unknown.
+func fill(into map[string]string, entities []discovery.Entity, values map[string]value) {
+	for _, e := range entities {
+		if e.StateTopic == "" {
+			continue // a button
+		}
+		v, ok := values[e.Key]
+		if !ok {
+			v.state = payloadUnknown
+		}
+		into[e.StateTopic] = v.state
+		if e.AttributesTopic != "" {
+			into[e.AttributesTopic] = attributes(v.attributes)
+		}
+	}
+}
+
+func attributes(m map[string]any) string {
+	if m == nil {
+		return "{}"
+	}
+	b, err := json.Marshal(m)
+	if err != nil {
+		panic("bridge: encode attributes: " + err.Error())
+	}
+	return string(b)
+}
+
+// stateValues are all states of a recorder and its cameras, by topic.
+func (r *recorder) stateValues(d discovery.Recorder) map[string]string {
+	out := map[string]string{}
+	fill(out, r.site.device.RecorderEntities(d), r.recorderValues())
+	for _, c := range d.Cameras {
+		fill(out, r.site.device.CameraEntities(d, c), r.cameraValues(c.ID))
+	}
+	return out
+}
+
+// recorderValues are a recorder's values by key.
+func (r *recorder) recorderValues() map[string]value {
+	l := &r.live
+	v := map[string]value{
+		discovery.KeyStatus:         {state: r.summary.Sentence},
+		discovery.KeyNeedsAttention: {onOff(len(r.summary.Reasons) > 0), map[string]any{"reasons": orEmpty(r.summary.Reasons)}},
+		discovery.KeySignIn:         signInValue(r.client.SignIn()),
+		discovery.KeyConnection:     {state: payloadUnknown},
+	}
+	if l.asked {
+		v[discovery.KeyConnection] = value{state: onOff(l.answers)}
+	}
+	if !l.ready {
+		return v
+	}
+	if !l.boot.IsZero() {
+		v[discovery.KeyLastBoot] = value{state: l.boot.UTC().Format(time.RFC3339)}
+	}
+	if l.status != nil {
+		v[discovery.KeyCPU] = orUnknown(l.status.CPU, strconv.Itoa)
+		v[discovery.KeyMemory] = orUnknown(l.status.Memory, strconv.Itoa)
+	}
+	v[discovery.KeyClockDifference] = orUnknown(l.clock, func(d time.Duration) string {
+		return strconv.FormatInt(int64(d/time.Second), 10)
+	})
+	if online, all := r.camerasOnline(); all > 0 {
+		v[discovery.KeyCamerasOnline] = value{strconv.Itoa(online), map[string]any{"all": all}}
+	}
+	for id, disk := range l.disks {
+		v[discovery.DiskKey(id)] = value{diskState(disk.Status), map[string]any{"reported": disk.Status, "name": disk.Name}}
+		v[discovery.DiskUsedKey(id)] = orUnknown(used(disk), strconv.Itoa)
+		v[discovery.DiskSizeKey(id)] = orUnknown(disk.Size, gigabytes)
+	}
+	return v
+}
+
+func orEmpty(reasons []reason) []reason {
+	if reasons == nil {
+		return []reason{}
+	}
+	return reasons
+}
+
+func gigabytes(bytes int64) string { return strconv.FormatInt(bytes/1e9, 10) }
+
+func signInValue(s nvr.SignIn) value {
+	a := map[string]any{}
+	if !s.Until.IsZero() {
+		a["until"] = s.Until.UTC().Format(time.RFC3339)
+	}
+	if s.TriesLeft >= 0 {
+		a["tries_left"] = s.TriesLeft
+	}
+	return value{s.State.String(), a}
+}
+
+// diskState reads a device's word for a disk (ISAPI storage; the misspellings
+// are the devices'). A word that isn't known is unknown, never fine.
+func diskState(word string) string {
+	switch strings.ToLower(word) {
+	case "ok", "normal":
+		return discovery.DiskOK
+	case "idle", "sleep", "sleeping":
+		return discovery.DiskSleeping
+	case "unformatted", "unrecordhostformatted":
+		return discovery.DiskUnformatted
+	case "error", "abnormal":
+		return discovery.DiskError
+	case "mismatch":
+		return discovery.DiskMismatch
+	case "offline":
+		return discovery.DiskOffline
+	case "smartfailed":
+		return discovery.DiskSmartFailed
+	case "reparing", "repairing":
+		return discovery.DiskRepairing
+	case "formating", "formatting":
+		return discovery.DiskFormatting
+	}
+	return discovery.DiskUnknown
+}
+
+// diskTrouble says that a disk in this state needs a person.
+func diskTrouble(state string) bool {
+	switch state {
+	case discovery.DiskError, discovery.DiskMismatch, discovery.DiskOffline, discovery.DiskSmartFailed, discovery.DiskUnformatted:
+		return true
+	}
+	return false
+}
+
+// cameraValues are a camera's values by key.
+func (r *recorder) cameraValues(id string) map[string]value {
+	s, ok := r.live.states[id]
+	if !ok || !r.live.ready {
+		return nil
+	}
+	return map[string]value{
+		discovery.KeyConnection:    orUnknown(s.Online, onOff),
+		discovery.KeyOfflineReason: {offlineReason(s), map[string]any{"reported": s.Reason}},
+	}
+}
+
+// offlineReason reads chanDetectResult (ISAPI 2.0, InputProxyChannelStatus; its
+// misspellings are the devices'). When online and the word disagree, online
+// wins; a word that isn't known is unknown.
+func offlineReason(s nvr.ChannelStatus) string {
+	if s.Online.Known && s.Online.Value {
+		return discovery.ReasonNone
+	}
+	switch strings.ToLower(s.Reason) {
+	case "connecting":
+		return discovery.ReasonConnecting
+	case "netunreachable", "networkabnormal", "timeout":
+		return discovery.ReasonUnreachable
+	case "errorusernameorpasswd", "userorpassworderror":
+		return discovery.ReasonWrongPassword
+	case "ipaddrconflicwithipc", "ipaddrconflictwithdev", "cipaddrconflictwithdev", "ipconflict":
+		return discovery.ReasonAddressConflict
+	case "ipcstreamfail":
+		return discovery.ReasonStreamFailed
+	case "ipcstreamtypenotsupport", "ipcresolutionnotsupport":
+		return discovery.ReasonNotSupported
+	case "oversysbandwidth":
+		return discovery.ReasonBandwidth
+	case "chacnnoerror":
+		return discovery.ReasonWrongChannel
+	case "domainerror":
+		return discovery.ReasonDomainError
+	case "notexist":
+		return discovery.ReasonNotExist
+	case "notactivated":
+		return discovery.ReasonNotActivated
+	case "no video":
+		return discovery.ReasonNoVideo
+	}
+	return discovery.ReasonUnknown
+}
+
+// bridgeValues are the bridge's own states, by topic.
+func (b *Bridge) bridgeValues() map[string]string {
+	reachable := 0
+	where := map[string]any{"all": len(b.names)}
+	reasons := map[string]any{}
+	var own []string
+	for _, text := range []string{b.stateError, b.brokerError} {
+		if text != "" {
+			own = append(own, text)
+			reasons["bridge"] = own
+		}
+	}
+	last, failedAt := payloadUnknown, time.Time{}
+	for _, name := range b.names {
+		s, ok := b.state[name]
+		if !ok {
+			continue
+		}
+		if s.Ready {
+			reachable++
+		}
+		where[name] = s.Sentence
+		if len(s.Reasons) > 0 {
+			reasons[name] = s.Reasons
+		}
+		if s.FailedAt.After(failedAt) {
+			last, failedAt = clip(clockTime(s.FailedAt)+" "+name+": "+s.LastError), s.FailedAt
+		}
+	}
+	if len(own) > 0 {
+		last = own[0]
+	}
+	out := map[string]string{}
+	fill(out, b.site.device.Entities(), map[string]value{
+		discovery.KeyRecordersReachable: {strconv.Itoa(reachable), where},
+		discovery.KeyNeedsAttention:     {onOff(len(reasons) > 0), reasons},
+		discovery.KeyVersion:            {state: b.site.cfg.Version},
+		discovery.KeyLastError:          {state: last},
+	})
+	return out
+}
+
+// discovery makes what Home Assistant is told of a recorder.
+func (r *recorder) discovery() discovery.Recorder {
+	return r.known.discovery(r.cfg.Name, r.selected, r.cfg.URL)
+}
+
+func (m *remembered) discovery(name string, selected func(id string) bool, url string) discovery.Recorder {
+	d := discovery.Recorder{
+		ID: m.ID, Name: name, Title: m.Title, Manufacturer: manufacturer(m.Manufacturer), Model: m.Model, Serial: m.Serial,
+		MAC: m.MAC, Firmware: m.Firmware, Hardware: m.Hardware, ConfigurationURL: url,
+		Uptime: m.Tells.Uptime, CPU: m.Tells.CPU, Memory: m.Tells.Memory, Clock: m.Tells.Clock,
+	}
+	for _, disk := range m.Disks {
+		d.Disks = append(d.Disks, discovery.Disk{ID: disk.ID, Used: disk.Used, Size: disk.Size})
+	}
+	for _, c := range m.Channels {
+		if selected != nil && !selected(c.ID) {
+			continue
+		}
+		d.CamerasOnline = d.CamerasOnline || c.Online
+		d.Cameras = append(d.Cameras, discovery.Camera{
+			ID: c.ID, Title: cameraTitle(c), Manufacturer: cameraManufacturer(c), Model: c.Model, Serial: c.Serial,
+			Firmware: c.Firmware, Connection: c.Online, Reason: c.Reason, Gone: c.Gone,
+		})
+	}
+	return d
+}
+
+func cameraTitle(c rememberedChannel) string {
+	if c.Name != "" {
+		return c.Name
+	}
+	return "Camera " + c.ID
+}
+
+// manufacturer: an empty element was seen (DS-2TD1228), and lower case.
+func manufacturer(told string) string {
+	if told == "" || strings.EqualFold(told, "hikvision") {
+		return "Hikvision"
+	}
+	return told
+}

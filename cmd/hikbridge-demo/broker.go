@@ -1,0 +1,72 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"time"
+
+	mochi "github.com/mochi-mqtt/server/v2"
+	"github.com/mochi-mqtt/server/v2/hooks/auth"
+	"github.com/mochi-mqtt/server/v2/listeners"
+	"github.com/mochi-mqtt/server/v2/packets"
+)
+
+// clearTime is given to subscribers to hear that everything was removed.
+const clearTime = 200 * time.Millisecond
+
+// broker is an MQTT broker inside the demo. Anyone may use it.
+type broker struct{ server *mochi.Server }
+
+func startBroker(l net.Listener) (*broker, error) {
+	capabilities := mochi.NewDefaultServerCapabilities()
+	capabilities.MaximumMessageExpiryInterval = 0 // retained messages are kept, instead of for a day
+	server := mochi.New(&mochi.Options{
+		InlineClient: true, Capabilities: capabilities,
+		Logger: slog.New(slog.NewTextHandler(io.Discard, nil)),
+	})
+	if err := server.AddHook(new(auth.AllowHook), nil); err != nil {
+		return nil, fmt.Errorf("set the broker up: %w", err)
+	}
+	if err := server.AddListener(listeners.NewNet("demo", l)); err != nil {
+		return nil, fmt.Errorf("set the broker up: %w", err)
+	}
+	if err := server.Serve(); err != nil {
+		return nil, fmt.Errorf("start the broker: %w", err)
+	}
+	return &broker{server}, nil
+}
+
+// message is one publish that the demo looks at.
+type message struct {
+	topic   string
+	payload []byte
+}
+
+// watch gives every message until ctx ends. The demo reads fast; what doesn't
+// fit is only not told.
+func (b *broker) watch(ctx context.Context) (<-chan message, error) {
+	heard := make(chan message, 4096) // both recorders' announcements at once
+	take := func(_ *mochi.Client, _ packets.Subscription, p packets.Packet) {
+		select {
+		case heard <- message{p.TopicName, p.Payload}:
+		default:
+		}
+	}
+	if err := b.server.Subscribe("#", 1, take); err != nil {
+		return nil, fmt.Errorf("watch the broker: %w", err)
+	}
+	return heard, nil
+}
+
+// clear removes every retained message, so that a Home Assistant that joined
+// forgets the demo, and closes the broker.
+func (b *broker) clear() {
+	for _, p := range b.server.Topics.Messages("#") {
+		b.server.Publish(p.TopicName, nil, true, 1)
+	}
+	time.Sleep(clearTime)
+	b.server.Close()
+}

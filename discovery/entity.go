@@ -1,0 +1,159 @@
+package discovery
+
+import "strings"
+
+// Platform is a kind of entity, by Home Assistant's name.
+type Platform string
+
+// The platforms of the table.
+const (
+	BinarySensor Platform = "binary_sensor"
+	Button       Platform = "button"
+	Sensor       Platform = "sensor"
+)
+
+// Category says where Home Assistant shows an entity. The empty one is a primary
+// entity, which stands on dashboards.
+type Category string
+
+// Home Assistant's categories.
+const (
+	Config     Category = "config"     // changes something, buttons only
+	Diagnostic Category = "diagnostic" // tells of the device itself
+)
+
+// Entity is a row of the table for a certain device.
+type Entity struct {
+	// Key is the entity's name among those of its device.
+	Key string
+	// Name is what a person sees beside the device's title.
+	Name     string
+	Platform Platform
+	Category Category
+	// Class is Home Assistant's device class, Unit the unit of measurement. A
+	// timestamp is published in RFC 3339, on and off as ON and OFF, a percentage
+	// from 0 to 100; "None" makes any of them unknown.
+	Class, Unit, StateClass, Icon string
+	// Options are all values that an enum can have.
+	Options []string
+	Enabled bool
+
+	// StateTopic carries the plain value, AttributesTopic a JSON object. Both are
+	// retained. A button has neither, but a CommandTopic.
+	StateTopic, AttributesTopic, CommandTopic string
+	// Availability are the topics that must all say online.
+	Availability []string
+
+	// UniqueID is the identity for Home Assistant, EntityID the proposed id with
+	// its domain.
+	UniqueID, EntityID string
+}
+
+// device is where a group of rows lives.
+type device struct {
+	id           string   // of the device, and before the key in unique ids
+	entityID     string   // before the key in entity ids
+	topic        string   // above the key in topics
+	command      string   // above the action in command topics
+	alone        []string // availability that the bridge alone decides
+	availability []string // availability of everything else
+}
+
+// Entities are the bridge's own.
+func (b Bridge) Entities() []Entity { return b.bridgeDevice().entities(bridgeRows()) }
+
+// RecorderEntities are those of a recorder without its cameras. None for a
+// recorder that isn't identified.
+func (b Bridge) RecorderEntities(r Recorder) []Entity {
+	if bounded(r.ID) == "" {
+		return nil
+	}
+	return b.recorderDevice(r).entities(recorderRows(r))
+}
+
+// CameraEntities are those of a recorder's camera.
+func (b Bridge) CameraEntities(r Recorder, c Camera) []Entity {
+	if bounded(r.ID) == "" || bounded(c.ID) == "" {
+		return nil
+	}
+	return b.cameraDevice(r, c).entities(cameraRows(c))
+}
+
+func (b Bridge) bridgeDevice() device {
+	return device{
+		id: b.id(), entityID: slug(b.id()), topic: b.base() + "/bridge", command: b.commands(SiteTarget),
+		alone: []string{b.Availability()}, availability: []string{b.Availability()},
+	}
+}
+
+func (b Bridge) recorderDevice(r Recorder) device {
+	return device{
+		id: bounded(r.ID), entityID: slug(level(r.Name)), topic: b.RecorderTopic(r.Name), command: b.commands(r.Name),
+		alone:        []string{b.Availability()},
+		availability: []string{b.Availability(), b.RecorderAvailability(r.Name)},
+	}
+}
+
+func (b Bridge) cameraDevice(r Recorder, c Camera) device {
+	d := device{
+		id: cameraID(r, c), entityID: slug(level(r.Name) + "_ch" + bounded(c.ID)),
+		topic: b.CameraTopic(r.Name, c.ID), command: b.commands(r.Name) + "/ch/" + bounded(c.ID),
+		alone:        []string{b.Availability()},
+		availability: []string{b.Availability(), b.RecorderAvailability(r.Name)},
+	}
+	if c.Gone {
+		d.availability = append(d.availability, b.CameraAvailability(r.Name, c.ID))
+	}
+	return d
+}
+
+func cameraID(r Recorder, c Camera) string { return bounded(r.ID) + "_ch" + bounded(c.ID) }
+
+// entities are the rows that can tell the truth. A key that comes twice, as two
+// disks with one id would bring it, counts once.
+func (d device) entities(rows []row) []Entity {
+	seen := map[string]bool{}
+	var out []Entity
+	for _, r := range rows {
+		if !r.told || seen[r.key] {
+			continue
+		}
+		seen[r.key] = true
+		out = append(out, d.entity(r))
+	}
+	return out
+}
+
+func (d device) entity(r row) Entity {
+	e := Entity{
+		Key: r.key, Name: r.name, Platform: r.platform, Category: r.category,
+		Class: r.class, Unit: r.unit, StateClass: r.stateClass, Icon: r.icon,
+		Options: r.options, Enabled: !r.disabled, Availability: d.availability,
+		UniqueID: d.id + "_" + r.key,
+		EntityID: string(r.platform) + "." + slug(d.entityID+"_"+r.key),
+	}
+	if r.available == bridgeAlone {
+		e.Availability = d.alone
+	}
+	if r.action != "" {
+		e.CommandTopic = d.command + "/" + r.action
+		return e
+	}
+	e.StateTopic = d.topic + "/" + r.key
+	if r.attributes {
+		e.AttributesTopic = e.StateTopic + "/attributes"
+	}
+	return e
+}
+
+// distinct makes a device's title one that no name of its entities begins with:
+// Home Assistant would cut it off the name. A camera that is called "Connection"
+// becomes "Connection camera".
+func distinct(title, kind string, entities []Entity) string {
+	for _, e := range entities {
+		if strings.HasPrefix(strings.ToLower(e.Name), strings.ToLower(title)) {
+			return title + " " + kind
+		}
+	}
+	return title
+}

@@ -1,0 +1,112 @@
+package discovery
+
+// row is one entity of the table. The zero values are the usual: no category,
+// enabled, a plain state, as available as its device.
+type row struct {
+	key, name string
+	platform  Platform
+	// class is the device class. icon stands where the class has no picture of
+	// its own.
+	class, unit, stateClass, icon string
+	category                      Category
+	options                       []string // of a sensor of class enum
+	attributes                    bool     // has a JSON object beside its state
+	disabled                      bool     // until the owner enables it
+	available                     availability
+	action                        string // of a button: the last level of its command topic
+	told                          bool   // the input says that it can tell the truth
+}
+
+// always is for rows that can tell the truth from the start.
+const always = true
+
+// availability says what must be online for an entity to be available.
+type availability int
+
+const (
+	withDevice  availability = iota // everything its device needs
+	bridgeAlone                     // it tells of trouble, or cures it
+)
+
+const (
+	classConnectivity = "connectivity"
+	classDataSize     = "data_size"
+	classDuration     = "duration"
+	classEnum         = "enum"
+	classProblem      = "problem"
+	classTimestamp    = "timestamp"
+
+	percent     = "%"
+	seconds     = "s"
+	gigabytes   = "GB"
+	measurement = "measurement"
+)
+
+// bridgeRows are the entities of the bridge's own device.
+func bridgeRows() []row {
+	return []row{
+		{key: KeyRecordersReachable, name: "Recorders reachable", platform: Sensor, stateClass: measurement, icon: "mdi:server-network",
+			attributes: true, available: bridgeAlone, told: always},
+		{key: KeyNeedsAttention, name: "Needs attention", platform: BinarySensor, class: classProblem,
+			attributes: true, available: bridgeAlone, told: always},
+		{key: KeyRetrySignIn, name: "Retry sign-in", platform: Button, category: Config, icon: "mdi:account-sync",
+			action: KeyRetrySignIn, available: bridgeAlone, told: always},
+		{key: KeyVersion, name: "Version", platform: Sensor, category: Diagnostic, icon: "mdi:tag-outline",
+			available: bridgeAlone, told: always},
+		{key: KeyLastError, name: "Last error", platform: Sensor, category: Diagnostic, icon: "mdi:alert-circle-outline",
+			available: bridgeAlone, told: always},
+	}
+}
+
+// recorderRows are the entities of a recorder, disks last.
+func recorderRows(r Recorder) []row {
+	rows := []row{
+		{key: KeyStatus, name: "Status", platform: Sensor, icon: "mdi:information-outline",
+			available: bridgeAlone, told: always},
+		{key: KeyNeedsAttention, name: "Needs attention", platform: BinarySensor, class: classProblem,
+			attributes: true, available: bridgeAlone, told: always},
+		{key: KeySignIn, name: "Sign-in", platform: Sensor, class: classEnum, category: Diagnostic, icon: "mdi:account-key",
+			options: SignInStates(), attributes: true, available: bridgeAlone, told: always},
+		{key: KeyRetrySignIn, name: "Retry sign-in", platform: Button, category: Config, icon: "mdi:account-sync",
+			action: KeyRetrySignIn, available: bridgeAlone, told: always},
+		{key: KeyConnection, name: "Connection", platform: BinarySensor, class: classConnectivity, category: Diagnostic,
+			available: bridgeAlone, told: always},
+		{key: KeyLastBoot, name: "Last boot", platform: Sensor, class: classTimestamp, category: Diagnostic,
+			told: r.Uptime},
+		{key: KeyCPU, name: "CPU", platform: Sensor, unit: percent, stateClass: measurement, category: Diagnostic, icon: "mdi:cpu-64-bit",
+			disabled: true, told: r.CPU},
+		{key: KeyMemory, name: "Memory", platform: Sensor, unit: percent, stateClass: measurement, category: Diagnostic, icon: "mdi:memory",
+			disabled: true, told: r.Memory},
+		{key: KeyClockDifference, name: "Clock difference", platform: Sensor, class: classDuration, unit: seconds, stateClass: measurement,
+			category: Diagnostic, disabled: true, told: r.Clock},
+		{key: KeyCamerasOnline, name: "Cameras online", platform: Sensor, stateClass: measurement, icon: "mdi:cctv",
+			attributes: true, told: r.CamerasOnline},
+	}
+	for _, d := range r.Disks {
+		rows = append(rows, diskRows(d)...)
+	}
+	return rows
+}
+
+// diskRows are the entities of one disk, on its recorder's device.
+func diskRows(d Disk) []row {
+	name := d.title()
+	return []row{
+		{key: DiskKey(d.ID), name: name, platform: Sensor, class: classEnum, category: Diagnostic, icon: "mdi:harddisk",
+			options: DiskStates(), attributes: true, told: always},
+		{key: DiskUsedKey(d.ID), name: name + " used", platform: Sensor, unit: percent, stateClass: measurement, category: Diagnostic,
+			icon: "mdi:harddisk", told: d.Used},
+		{key: DiskSizeKey(d.ID), name: name + " size", platform: Sensor, class: classDataSize, unit: gigabytes, category: Diagnostic,
+			disabled: true, told: d.Size},
+	}
+}
+
+// cameraRows are the entities of a camera.
+func cameraRows(c Camera) []row {
+	return []row{
+		{key: KeyConnection, name: "Connection", platform: BinarySensor, class: classConnectivity,
+			told: c.Connection},
+		{key: KeyOfflineReason, name: "Offline reason", platform: Sensor, class: classEnum, category: Diagnostic, icon: "mdi:help-network-outline",
+			options: OfflineReasons(), attributes: true, told: c.Reason},
+	}
+}

@@ -1,0 +1,81 @@
+package discovery
+
+import "strings"
+
+// SiteTarget stands for all recorders where a recorder's name is expected: in
+// command topics, and in the topic of their results.
+const SiteTarget = "site"
+
+const (
+	defaultTopic  = "hikbridge"
+	defaultPrefix = "homeassistant"
+)
+
+// Availability is the topic that says whether the bridge is connected; its will.
+func (b Bridge) Availability() string { return b.base() + "/bridge/availability" }
+
+// RecorderTopic is above everything that is said of a recorder. name is the
+// configured one.
+func (b Bridge) RecorderTopic(name string) string { return b.base() + "/" + level(name) }
+
+// RecorderAvailability is the topic that says whether what is known of a
+// recorder is of now.
+func (b Bridge) RecorderAvailability(name string) string {
+	return b.RecorderTopic(name) + "/availability"
+}
+
+// CameraTopic is above everything that is said of a camera; id is [Camera.ID].
+func (b Bridge) CameraTopic(name, id string) string {
+	return b.RecorderTopic(name) + "/ch/" + level(bounded(id))
+}
+
+// CameraAvailability is the topic that says whether a camera delivers.
+func (b Bridge) CameraAvailability(name, id string) string {
+	return b.CameraTopic(name, id) + "/availability"
+}
+
+// Result is where what came of a command is told. target is a recorder's name or
+// [SiteTarget].
+func (b Bridge) Result(target string) string { return b.RecorderTopic(target) + "/result" }
+
+// commands is above the actions for a target.
+func (b Bridge) commands(target string) string { return b.base() + "/command/" + level(target) }
+
+// id is the bridge's own device id.
+func (b Bridge) id() string { return bounded(b.base()) }
+
+// documentTopic is where the document of a device with this id stands.
+func (b Bridge) documentTopic(id string) string {
+	return topicOr(b.Prefix, defaultPrefix) + "/device/" + id + "/config"
+}
+
+func (b Bridge) base() string { return topicOr(b.Topic, defaultTopic) }
+
+// topicOr makes a topic one that can be published to. Configured ones are; what
+// isn't is bent, not refused.
+func topicOr(topic, fallback string) string {
+	topic = strings.Trim(strings.Map(func(r rune) rune {
+		if r <= ' ' || r == '+' || r == '#' || r > '~' {
+			return '-'
+		}
+		return r
+	}, topic), "/")
+	if topic == "" {
+		return fallback
+	}
+	return topic
+}
+
+// level makes a topic level of a name. Configured names stay as they are.
+func level(name string) string {
+	if name == "" {
+		return "-"
+	}
+	return strings.Map(func(r rune) rune {
+		switch {
+		case 'a' <= r && r <= 'z', 'A' <= r && r <= 'Z', '0' <= r && r <= '9', r == '-', r == '_':
+			return r
+		}
+		return '-'
+	}, name)
+}

@@ -1,0 +1,312 @@
+package mqtt_test
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"hikbridge/mqtt"
+	"hikbridge/mqtt/mqtttest"
+)
+
+func retainedMessage(class mqtt.Class, topic, payload string) mqtt.Message {
+	return mqtt.Message{Class: class, Topic: topic, Payload: []byte(payload), Retain: true}
+}
+
+func TestEveryConnectionSendsClassByClass(t *testing.T) {
+	bubble(t, func(t *testing.T, b *mqtttest.Broker) {
+		cfg := config(b)
+		cfg.Subscribe = []string{"command/#"}
+		c := newClient(t, cfg)
+		c.Publish(retainedMessage(mqtt.State, "s1", "1"))
+		c.Publish(retainedMessage(mqtt.Availability, "a1", "online"))
+		c.Publish(retainedMessage(mqtt.Document, "bridge", "d"))
+		c.Publish(retainedMessage(mqtt.Revoke, "safe1", "OFF"))
+		c.Publish(retainedMessage(mqtt.Document, "recorder", "d"))
+		c.Publish(retainedMessage(mqtt.Document, "camera", "d"))
+		c.Publish(retainedMessage(mqtt.State, "s2", "2"))
+		c.Publish(retainedMessage(mqtt.Revoke, "safe2", "OFF"))
+		r := run(t, c)
+		want := []string{"safe1=OFF", "safe2=OFF", "bridge=d", "recorder=d", "camera=d", "a1=online", "s1=1", "s2=2"}
+		for conn := 1; conn <= 3; conn++ {
+			r.expect(mqtt.Replayed, time.Second)
+			equal(t, "published", published(b, conn), want)
+			checkOpening(t, b, conn)
+			b.Cut()
+		}
+		r.finish()
+	})
+}
+
+// checkOpening checks on a connection's transcript what comes before what.
+func checkOpening(t *testing.T, b *mqtttest.Broker, conn int) {
+	t.Helper()
+	acked := 0
+	subscribed := false
+	for _, rec := range b.Log() {
+		if rec.Conn != conn {
+			continue
+		}
+		switch {
+		case rec.Packet == "SUBACK":
+			subscribed = true
+		case rec.Packet == "PUBACK" && rec.Sent:
+			acked++
+		case rec.Packet == "PUBLISH" && !rec.Sent:
+			if !subscribed {
+				t.Errorf("%s published before the subscription", rec.Topic)
+			}
+			if rec.Payload[0] == 'd' && acked < 2 {
+				t.Errorf("document %s sent after %d of 2 acknowledged revokes", rec.Topic, acked)
+			}
+			if !rec.Retain || rec.QoS != 1 || rec.Dup {
+				t.Errorf("%s: retain %t, QoS %d, dup %t", rec.Topic, rec.Retain, rec.QoS, rec.Dup)
+			}
+		}
+	}
+}
+
+func TestHundredTopicsAreOutWithinASecond(t *testing.T) {
+	bubble(t, func(t *testing.T, b *mqtttest.Broker) {
+		b.SlowReader(4 * time.Millisecond)
+		c := newClient(t, config(b))
+		for i := range 100 {
+			c.Publish(retainedMessage(mqtt.State, fmt.Sprintf("s/%d", i), text(50)))
+		}
+		r := run(t, c)
+		eventually(t, b, 10*time.Second, "all retained", func() bool { return len(b.Topics()) == 100 })
+		if d := time.Since(times(b, "CONNACK")[0]); d > time.Second {
+			t.Errorf("took %v from CONNACK", d)
+		}
+		r.expect(mqtt.Replayed, time.Second)
+		r.finish()
+	})
+}
+
+func TestWindowIsBounded(t *testing.T) {
+	bubble(t, func(t *testing.T, b *mqtttest.Broker) {
+		b.HoldAcks(true)
+		c := newClient(t, config(b))
+		for i := range 500 {
+			c.Publish(retainedMessage(mqtt.State, fmt.Sprintf("s/%d", i), "v"))
+		}
+		r := run(t, c)
+		time.Sleep(5 * time.Second)
+		if n := len(published(b, 1)); n != 64 {
+			t.Errorf("%d messages under way without an acknowledgement, want 64", n)
+		}
+		r.finish()
+	})
+}
+
+func TestRevokesAreAcknowledgedBeforeAnythingElse(t *testing.T) {
+	bubble(t, func(t *testing.T, b *mqtttest.Broker) {
+		b.HoldAcks(true)
+		c := newClient(t, config(b))
+		c.Publish(retainedMessage(mqtt.Document, "doc", "d"))
+		c.Publish(retainedMessage(mqtt.Revoke, "safe", "OFF"))
+		r := run(t, c)
+		r.expect(mqtt.Connected, time.Second)
+		r.event("e", "1")
+		time.Sleep(9 * time.Second)
+		equal(t, "published without acknowledgement", published(b, 1), []string{"safe=OFF"})
+		b.HoldAcks(false)
+		eventually(t, b, 10*time.Second, "document", holds(b, "doc", "d"))
+		r.finish()
+	})
+}
+
+func TestPublishDuringTheReplay(t *testing.T) {
+	bubble(t, func(t *testing.T, b *mqtttest.Broker) {
+		b.SlowReader(10 * time.Millisecond)
+		c := newClient(t, config(b))
+		c.Publish(retainedMessage(mqtt.Revoke, "safe", "OFF"))
+		for i := range 200 {
+			c.Publish(retainedMessage(mqtt.State, fmt.Sprintf("s/%03d", i), "old"))
+		}
+		r := run(t, c)
+		eventually(t, b, 5*time.Second, "first state", holds(b, "s/000", "old"))
+		r.state("s/000", "new")  // has been sent
+		r.state("s/199", "mid")  // has not
+		r.state("s/199", "last") // only the latest value matters
+		c.Publish(mqtt.Message{Class: mqtt.State, Topic: "safe", Payload: []byte("ON")})
+		r.expect(mqtt.Replayed, 10*time.Second)
+		eventually(t, b, 5*time.Second, "change", holds(b, "s/000", "new"))
+		r.finish()
+		equal(t, "sent before the change", payloads(b, "s/000"), []string{"old", "new"})
+		equal(t, "changed before it was sent", payloads(b, "s/199"), []string{"last"})
+		all := published(b, 1)
+		if slices.Index(all, "safe=ON") < slices.Index(all, "s/199=last") {
+			t.Error("what isn't part of the replay overtook it")
+		}
+	})
+}
+
+func TestBrokerThatForgotEverythingGetsEverything(t *testing.T) {
+	bubble(t, func(t *testing.T, b *mqtttest.Broker) {
+		r := run(t, newClient(t, config(b)))
+		for i := range 50 {
+			r.state(fmt.Sprintf("s/%d", i), "v")
+		}
+		eventually(t, b, time.Second, "retained", func() bool { return len(b.Topics()) == 50 })
+		b.Down()
+		b.Forget()
+		time.Sleep(time.Minute)
+		r.state("s/7", "new")
+		b.Up()
+		eventually(t, b, 5*time.Second, "next CONNACK", func() bool { return len(times(b, "CONNACK")) == 2 })
+		eventually(t, b, time.Second, "states", func() bool { return len(b.Topics()) == 50 && holds(b, "s/7", "new")() })
+		r.finish()
+	})
+}
+
+func TestClearedTopicIsForgottenOnceAcknowledged(t *testing.T) {
+	bubble(t, func(t *testing.T, b *mqtttest.Broker) {
+		b.Publish("gone", []byte("ghost"), true)
+		r := run(t, newClient(t, config(b)))
+		r.expect(mqtt.Replayed, time.Second)
+		r.state("kept", "v")
+		r.state("gone", "v")
+		b.Down()
+		r.state("gone", "") // without a broker: must be made up for
+		b.Up()
+		r.expect(mqtt.Replayed, 10*time.Second)
+		if _, ok := b.Retained("gone"); ok {
+			t.Error("topic isn't cleared")
+		}
+		if n := r.Stats().Topics; n != 1 {
+			t.Errorf("%d topics remembered, want 1", n)
+		}
+		b.Cut()
+		r.expect(mqtt.Replayed, 10*time.Second)
+		equal(t, "after a further connection", published(b, 3), []string{"kept=v"})
+		r.state("gone", "back")
+		eventually(t, b, time.Second, "topic in use again", holds(b, "gone", "back"))
+		r.finish()
+	})
+}
+
+func TestClearThatIsOvertakenByAValueForgetsNothing(t *testing.T) {
+	bubble(t, func(t *testing.T, b *mqtttest.Broker) {
+		r := run(t, newClient(t, config(b)))
+		r.expect(mqtt.Replayed, time.Second)
+		b.Freeze()
+		r.state("a", "")
+		r.state("a", "v")
+		b.Thaw()
+		eventually(t, b, time.Second, "value", holds(b, "a", "v"))
+		b.Forget()
+		b.Cut()
+		eventually(t, b, 5*time.Second, "value on the next connection", holds(b, "a", "v"))
+		r.finish()
+	})
+}
+
+func TestBirth(t *testing.T) {
+	for _, tc := range []struct {
+		name    string
+		births  []time.Duration
+		latest  time.Duration // of the answer, from the first birth
+		answers int
+	}{
+		{"one birth gets one answer", []time.Duration{0}, 11 * time.Second, 1},
+		{"three births in a second get one answer", []time.Duration{0, 300 * time.Millisecond, 600 * time.Millisecond}, 11 * time.Second, 1},
+		{"two births a minute apart get two answers", []time.Duration{0, time.Minute}, 71 * time.Second, 2},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			bubble(t, func(t *testing.T, b *mqtttest.Broker) { birth(t, b, tc.births, tc.latest, tc.answers) })
+		})
+	}
+}
+
+func birth(t *testing.T, b *mqtttest.Broker, births []time.Duration, latest time.Duration, answers int) {
+	cfg := config(b)
+	cfg.BirthTopic = "homeassistant/status"
+	b.Publish(cfg.BirthTopic, []byte("online"), true) // a retained birth is an old one
+	c := newClient(t, cfg)
+	c.Publish(retainedMessage(mqtt.Revoke, "safe", "OFF"))
+	c.Publish(retainedMessage(mqtt.Document, "doc", "v1"))
+	c.Publish(retainedMessage(mqtt.Availability, "avail", "online"))
+	c.Publish(retainedMessage(mqtt.State, "state", "1"))
+	r := run(t, c)
+	r.expect(mqtt.Replayed, time.Second)
+	c.Publish(retainedMessage(mqtt.Document, "doc", "v2"))
+	time.Sleep(time.Minute)
+	equal(t, "after a retained birth", payloads(b, "state"), []string{"1"})
+
+	begin := time.Now()
+	for _, at := range births {
+		time.Sleep(time.Until(begin.Add(at)))
+		b.Publish(cfg.BirthTopic, []byte("online"), false)
+		b.Publish(cfg.BirthTopic, []byte("offline"), false)
+	}
+	lastBirth := time.Now()
+	time.Sleep(time.Minute)
+	equal(t, "revoke", payloads(b, "safe"), []string{"OFF"})
+	equal(t, "document", payloads(b, "doc"), []string{"v1", "v2"})
+	if n := count(payloads(b, "state"), "1"); n != 1+answers {
+		t.Errorf("state sent %d times, want %d", n, 1+answers)
+	}
+	all := published(b, 1)
+	if got := all[len(all)-2:]; !slices.Equal(got, []string{"avail=online", "state=1"}) {
+		t.Errorf("answer %q", got)
+	}
+	var answered time.Time
+	for _, rec := range b.Log() {
+		if rec.Topic == "state" {
+			answered = rec.At
+		}
+	}
+	if d := answered.Sub(begin); d > latest || answered.Sub(lastBirth) < time.Second {
+		t.Errorf("answered %v after the first birth, %v after the last", d, answered.Sub(lastBirth))
+	}
+	if len(c.Inbox()) != 0 {
+		t.Error("birth came to the inbox")
+	}
+	r.finish()
+}
+
+func TestBirthDelayIsRandomAndBounded(t *testing.T) {
+	bubble(t, func(t *testing.T, b *mqtttest.Broker) {
+		cfg := config(b)
+		cfg.BirthTopic = "birth"
+		r := run(t, newClient(t, cfg))
+		r.expect(mqtt.Replayed, time.Second)
+		r.state("s", "v")
+		seen := make(map[time.Duration]bool)
+		for range 20 {
+			time.Sleep(30 * time.Second)
+			begin, n := time.Now(), len(payloads(b, "s"))
+			b.Publish("birth", []byte("online"), false)
+			eventually(t, b, 15*time.Second, "answer", func() bool { return len(payloads(b, "s")) > n })
+			d := time.Since(begin)
+			if d < time.Second || d > 10*time.Second {
+				t.Errorf("answered after %v", d)
+			}
+			seen[d.Round(100*time.Millisecond)] = true
+		}
+		if len(seen) < 5 {
+			t.Errorf("delays aren't random: %v", seen)
+		}
+		r.finish()
+	})
+}
+
+func TestBirthsWithoutEndAreAnswered(t *testing.T) {
+	bubble(t, func(t *testing.T, b *mqtttest.Broker) {
+		cfg := config(b)
+		cfg.BirthTopic = "birth"
+		r := run(t, newClient(t, cfg))
+		r.expect(mqtt.Replayed, time.Second)
+		r.state("s", "v")
+		for range 150 {
+			b.Publish("birth", []byte("online"), false)
+			time.Sleep(100 * time.Millisecond)
+		}
+		if n := len(payloads(b, "s")); n != 2 {
+			t.Errorf("state sent %d times within 15 s of births, want 2", n)
+		}
+		r.finish()
+	})
+}
