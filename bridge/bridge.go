@@ -372,7 +372,7 @@ func clearRecorder(ctx context.Context, c Config, device discovery.Bridge, name 
 	ours := map[string]bool{}
 	filters := []string{device.RecorderTopic(name) + "/#"}
 	if documents && m != nil {
-		for _, doc := range device.RecorderDocuments(m.discovery(name, nil)) {
+		for _, doc := range device.RecorderDocuments(m.discovery(name, nil, "")) {
 			ours[doc.Topic] = true
 			filters = append(filters, doc.Topic)
 		}

@@ -273,18 +273,11 @@ func (m *remembered) discovery(name string, selected func(id string) bool, url s
 		}
 		d.CamerasOnline = d.CamerasOnline || c.Online
 		d.Cameras = append(d.Cameras, discovery.Camera{
-			ID: c.ID, Title: cameraTitle(c), Manufacturer: cameraManufacturer(c), Model: c.Model, Serial: c.Serial,
+			ID: c.ID, Title: c.Name, Manufacturer: cameraMaker(m, c), Model: c.Model, Serial: c.Serial,
 			Firmware: c.Firmware, Connection: c.Online, Reason: c.Reason, Gone: c.Gone,
 		})
 	}
 	return d
-}
-
-func cameraTitle(c rememberedChannel) string {
-	if c.Name != "" {
-		return c.Name
-	}
-	return "Camera " + c.ID
 }
 
 // manufacturer: an empty element was seen (DS-2TD1228), and lower case.
@@ -293,4 +286,16 @@ func manufacturer(told string) string {
 		return "Hikvision"
 	}
 	return told
+}
+
+// cameraMaker is told only where it is sure: of a camera's own lens, and of a
+// model that is named as Hikvision names them. Others come by ONVIF too.
+func cameraMaker(m *remembered, c rememberedChannel) string {
+	if c.Input && !m.Recorder {
+		return manufacturer(m.Manufacturer)
+	}
+	if strings.HasPrefix(c.Model, "DS-") || strings.HasPrefix(c.Model, "iDS-") {
+		return "Hikvision"
+	}
+	return ""
 }

@@ -84,8 +84,8 @@ type wireComponent struct {
 func (b Bridge) Document() Document {
 	entities := b.Entities()
 	title := origin
-	if b.base() != defaultTopic {
-		title = clean(origin + " " + b.base())
+	if b.Base() != defaultTopic {
+		title = clean(origin + " " + b.Base())
 	}
 	return b.document(b.bridgeDevice(), entities, wireDevice{
 		Name: distinct(title, "bridge", entities), Manufacturer: origin, Model: "Bridge",

@@ -1,6 +1,9 @@
 package discovery
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // Platform is a kind of entity, by Home Assistant's name.
 type Platform string
@@ -81,7 +84,7 @@ func (b Bridge) CameraEntities(r Recorder, c Camera) []Entity {
 
 func (b Bridge) bridgeDevice() device {
 	return device{
-		id: b.id(), entityID: slug(b.id()), topic: b.base() + "/bridge", command: b.commands(SiteTarget),
+		id: b.id(), entityID: slug(b.id()), topic: b.Base() + "/bridge", command: b.commands(SiteTarget),
 		alone: []string{b.Availability()}, availability: []string{b.Availability()},
 	}
 }
@@ -150,10 +153,13 @@ func (d device) entity(r row) Entity {
 // Home Assistant would cut it off the name. A camera that is called "Connection"
 // becomes "Connection camera".
 func distinct(title, kind string, entities []Entity) string {
-	for _, e := range entities {
-		if strings.HasPrefix(strings.ToLower(e.Name), strings.ToLower(title)) {
-			return title + " " + kind
-		}
+	for slices.ContainsFunc(entities, func(e Entity) bool { return begins(e.Name, title) }) {
+		title += " " + kind
 	}
 	return title
+}
+
+// begins says that a name begins with a title, whatever the case.
+func begins(name, title string) bool {
+	return strings.HasPrefix(strings.ToLower(name), strings.ToLower(title))
 }

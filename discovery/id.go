@@ -30,13 +30,15 @@ func identifies(r rune) bool {
 }
 
 // bounded makes an id of any text. An id stays as it is.
-func bounded(s string) string {
-	id := sanitise(s)
+func bounded(s string) string { return cut(sanitise(s), s) }
+
+// cut shortens an id that is too long, with a checksum of what it was made of.
+func cut(id, whole string) string {
 	if len(id) <= maxID {
 		return id
 	}
 	sum := fnv.New32a()
-	sum.Write([]byte(s))
+	sum.Write([]byte(whole))
 	return fmt.Sprintf("%s-%08x", id[:maxID-9], sum.Sum32())
 }
 

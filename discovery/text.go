@@ -83,17 +83,18 @@ func goodHost(u *url.URL) bool {
 	return u.Port() == "" || err == nil && port > 0
 }
 
-// goodName takes host names of letters, digits, hyphens, dots and underscores.
+// goodName takes host names of letters, digits, hyphens, dots and underscores
+// whose last part isn't a number.
 func goodName(host string) bool {
-	if host == "" || len(host) > 253 || level(host) != strings.ReplaceAll(host, ".", "-") {
-		return false
-	}
-	for label := range strings.SplitSeq(host, ".") {
-		if label == "" || len(label) > 63 || strings.HasPrefix(label, "-") || strings.HasSuffix(label, "-") {
+	labels := strings.Split(host, ".")
+	for _, label := range labels {
+		if label == "" || len(label) > 63 || strings.Trim(label, "-") != label ||
+			strings.ContainsFunc(label, func(r rune) bool { return !plain(r) }) {
 			return false
 		}
 	}
-	return true
+	_, err := strconv.Atoi(labels[len(labels)-1])
+	return len(host) <= 253 && err != nil
 }
 
 func (d Disk) title() string {

@@ -1,6 +1,9 @@
 package discovery
 
-import "strings"
+import (
+	"strings"
+	"unicode"
+)
 
 // SiteTarget stands for all recorders where a recorder's name is expected: in
 // command topics, and in the topic of their results.
@@ -12,11 +15,11 @@ const (
 )
 
 // Availability is the topic that says whether the bridge is connected; its will.
-func (b Bridge) Availability() string { return b.base() + "/bridge/availability" }
+func (b Bridge) Availability() string { return b.Base() + "/bridge/availability" }
 
 // RecorderTopic is above everything that is said of a recorder. name is the
 // configured one.
-func (b Bridge) RecorderTopic(name string) string { return b.base() + "/" + level(name) }
+func (b Bridge) RecorderTopic(name string) string { return b.Base() + "/" + level(name) }
 
 // RecorderAvailability is the topic that says whether what is known of a
 // recorder is of now.
@@ -39,23 +42,24 @@ func (b Bridge) CameraAvailability(name, id string) string {
 func (b Bridge) Result(target string) string { return b.RecorderTopic(target) + "/result" }
 
 // commands is above the actions for a target.
-func (b Bridge) commands(target string) string { return b.base() + "/command/" + level(target) }
+func (b Bridge) commands(target string) string { return b.Base() + "/command/" + level(target) }
 
 // id is the bridge's own device id.
-func (b Bridge) id() string { return bounded(b.base()) }
+func (b Bridge) id() string { return bounded(b.Base()) }
 
 // documentTopic is where the document of a device with this id stands.
 func (b Bridge) documentTopic(id string) string {
 	return topicOr(b.Prefix, defaultPrefix) + "/device/" + id + "/config"
 }
 
-func (b Bridge) base() string { return topicOr(b.Topic, defaultTopic) }
+// Base is what all topics begin with.
+func (b Bridge) Base() string { return topicOr(b.Topic, defaultTopic) }
 
-// topicOr makes a topic one that can be published to. Configured ones are; what
-// isn't is bent, not refused.
+// topicOr makes a topic one that can be published to. Configured ones are, but
+// for a "/" at an end; what isn't is bent, not refused.
 func topicOr(topic, fallback string) string {
 	topic = strings.Trim(strings.Map(func(r rune) rune {
-		if r <= ' ' || r == '+' || r == '#' || r > '~' {
+		if unicode.IsControl(r) || strings.ContainsRune("+#\ufffd", r) || nonCharacter(r) {
 			return '-'
 		}
 		return r
@@ -66,16 +70,29 @@ func topicOr(topic, fallback string) string {
 	return topic
 }
 
+// nonCharacter says that Unicode has no character there, and MQTT allows none.
+func nonCharacter(r rune) bool {
+	return r&0xffff >= 0xfffe || 0xfdd0 <= r && r <= 0xfdef
+}
+
 // level makes a topic level of a name. Configured names stay as they are.
 func level(name string) string {
 	if name == "" {
 		return "-"
 	}
-	return strings.Map(func(r rune) rune {
-		switch {
-		case 'a' <= r && r <= 'z', 'A' <= r && r <= 'Z', '0' <= r && r <= '9', r == '-', r == '_':
+	return cut(strings.Map(func(r rune) rune {
+		if plain(r) {
 			return r
 		}
 		return '-'
-	}, name)
+	}, name), name)
+}
+
+// plain characters need no care in topics, host names and documents' topics.
+func plain(r rune) bool {
+	switch {
+	case 'a' <= r && r <= 'z', 'A' <= r && r <= 'Z', '0' <= r && r <= '9', r == '-', r == '_':
+		return true
+	}
+	return false
 }
