@@ -20,6 +20,10 @@ func (r *recorder) apply(a answer) {
 	case taskInfo:
 		r.identify(a)
 	case taskProxies:
+		if !r.inputsSettled() {
+			r.plan.refused(taskProxies, a.at) // an input must get its id first
+			return
+		}
 		r.listed(a.channels, false)
 		r.plan.entries[taskProxyStatus].off = len(a.channels) == 0
 	case taskInputs:
@@ -106,6 +110,13 @@ type strangerError struct{ expected, found, name string }
 func (e *strangerError) Error() string {
 	return fmt.Sprintf("another device answers: serial number %s instead of %s; if it was replaced, run: hikbridge purge %s",
 		e.found, e.expected, e.name)
+}
+
+// inputsSettled says whether it is known which analog inputs there are: ids are
+// decided once, and an IP channel gives way to an input.
+func (r *recorder) inputsSettled() bool {
+	e := r.plan.entries[taskInputs]
+	return e.off || e.tried && e.fails == 0 || len(r.known.Channels) > 0
 }
 
 // listed takes over the list of IP channels, or of inputs.
@@ -195,7 +206,7 @@ func (r *recorder) took(states []nvr.ChannelStatus, inputs bool) {
 		c.Reason = c.Reason || s.Reason != ""
 	}
 	if inputs && changing {
-		r.plan.entries[taskInputs].every = intervals[taskProxyStatus]
+		r.plan.often(taskInputs, intervals[taskProxyStatus], time.Now())
 	}
 }
 

@@ -11,8 +11,8 @@ const (
 	taskAccount      task = iota // signs in with the cheapest request
 	taskInfo                     // identity and firmware
 	taskCapabilities             // which channel lists exist
-	taskProxies                  // IP channels: the list
 	taskInputs                   // analog inputs or lenses: list and state
+	taskProxies                  // IP channels: the list; after the inputs, whose ids come first
 	taskProxyStatus              // IP channels: online or why not
 	taskStatus                   // uptime, CPU, memory
 	taskStorage                  // disks
@@ -21,7 +21,7 @@ const (
 )
 
 func (t task) String() string {
-	return [taskCount]string{"sign-in", "identity", "capabilities", "IP channels", "video inputs",
+	return [taskCount]string{"sign-in", "identity", "capabilities", "video inputs", "IP channels",
 		"camera states", "system status", "storage", "clock"}[t]
 }
 
@@ -118,6 +118,15 @@ func (p *plan) next() (task, time.Time) {
 		at = earliest
 	}
 	return best, at
+}
+
+// often asks a question at another interval from now on.
+func (p *plan) often(t task, every time.Duration, now time.Time) {
+	e := &p.entries[t]
+	e.every = every
+	if due := now.Add(every); e.due.After(due) {
+		e.due = due
+	}
 }
 
 // soon makes a question the next one at rest.

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"log/slog"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -197,6 +198,10 @@ func (r *recorder) answer(a answer) {
 		}
 	case refused:
 		r.heard(a.at)
+		if a.task == taskAccount {
+			r.plan.drop(taskAccount, a.at) // DS-2CD2532F V5.2.0 answers 500; the identity signs in as well
+			break
+		}
 		r.plan.refused(a.task, a.at)
 		r.live.denied[a.task] = errors.Is(a.err, nvr.ErrForbidden)
 		if a.task == taskInfo {
@@ -234,14 +239,15 @@ func (r *recorder) missed(a answer) {
 		r.plan.entries[taskInfo].tried = false
 		return
 	}
-	if l.silent >= silentAfter || !l.asked {
-		r.fellSilent(a)
-	}
 	pause := lastRetry
 	if l.silent < 5 {
 		pause = min(lastRetry, firstRetry<<(l.silent-1))
 	}
-	r.notReady(a.err, a.at.Add(pause))
+	r.plan.restart()
+	r.hold = a.at.Add(pause)
+	if l.silent >= silentAfter || !l.asked {
+		r.fellSilent(a)
+	}
 }
 
 func (r *recorder) fellSilent(a answer) {
@@ -250,7 +256,7 @@ func (r *recorder) fellSilent(a answer) {
 		l.since = a.at
 		r.warn("recorder doesn't answer", a.err, a.at)
 	}
-	l.answers, l.asked = false, true
+	l.answers, l.asked, l.ready, l.trouble = false, true, false, a.err
 }
 
 // warn writes a failure into the diary and keeps it as the last error.
@@ -263,15 +269,22 @@ func (r *recorder) warn(what string, err error, at time.Time) {
 // before the given time.
 func (r *recorder) notReady(err error, at time.Time) {
 	l := &r.live
-	if l.answers && (l.trouble == nil || l.trouble.Error() != err.Error()) {
+	if l.trouble == nil || !sameTrouble(l.trouble, err) {
 		r.warn("recorder can't be read", err, time.Now())
 	}
-	l.trouble = err
-	if l.silent == 0 || l.silent >= silentAfter {
-		l.ready = false
-	}
+	l.trouble, l.ready = err, false
 	r.plan.restart()
 	r.hold = at
+}
+
+// sameTrouble compares errors without what changes from try to try: the time
+// until which a sign-in is paused.
+func sameTrouble(a, b error) bool {
+	var x, y *nvr.SignInError
+	if errors.As(a, &x) && errors.As(b, &y) {
+		return errors.Is(x.Err, y.Err)
+	}
+	return a.Error() == b.Error()
 }
 
 // trySignIn carries out a retry_sign_in that was accepted.
@@ -334,8 +347,9 @@ func (r *recorder) publish(ctx context.Context) {
 	for _, c := range d.Cameras {
 		r.put(mqtt.Availability, r.site.device.CameraAvailability(r.cfg.Name, c.ID), availability(r.cameraAvailable(c.ID)))
 	}
-	for topic, payload := range r.stateValues(d) {
-		r.put(mqtt.State, topic, payload)
+	values := r.stateValues(d)
+	for _, topic := range slices.Sorted(maps.Keys(values)) {
+		r.put(mqtt.State, topic, values[topic])
 	}
 }
 
@@ -348,6 +362,9 @@ func (r *recorder) restored() bool { return r.kept.ID != "" }
 // announce publishes the documents that changed.
 func (r *recorder) announce(d discovery.Recorder) {
 	first := !r.announced()
+	if first && r.restored() {
+		r.withdraw()
+	}
 	for _, doc := range r.site.device.RecorderDocuments(d) {
 		sum := sha256.Sum256(doc.Payload)
 		if r.documents[doc.Topic] == sum {
@@ -359,6 +376,29 @@ func (r *recorder) announce(d discovery.Recorder) {
 	if first {
 		r.log.Info("recorder announced", keyTitle, d.Title, keyModel, d.Model, keySerial, d.Serial,
 			keyFirmware, d.Firmware, keyCameras, len(d.Cameras))
+	}
+}
+
+// withdraw clears what an earlier run may have announced of cameras that the
+// owner doesn't pick any more.
+func (r *recorder) withdraw() {
+	clear := func(topic string) {
+		if topic != "" {
+			r.site.mqtt.Publish(mqtt.Message{Class: mqtt.Document, Topic: topic, Retain: true})
+		}
+	}
+	d := r.known.discovery(r.cfg.Name, func(id string) bool { return !r.selected(id) }, "")
+	for i, doc := range r.site.device.RecorderDocuments(d) {
+		if i > 0 { // the first is the recorder's own
+			clear(doc.Topic)
+		}
+	}
+	for _, c := range d.Cameras {
+		for _, e := range r.site.device.CameraEntities(d, c) {
+			clear(e.StateTopic)
+			clear(e.AttributesTopic)
+		}
+		clear(r.site.device.CameraAvailability(r.cfg.Name, c.ID))
 	}
 }
 

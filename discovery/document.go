@@ -63,7 +63,7 @@ type wireComponent struct {
 	Platform        Platform    `json:"p"`
 	Name            string      `json:"name"`
 	UniqueID        string      `json:"uniq_id"`
-	EntityID        string      `json:"default_entity_id"`
+	EntityID        string      `json:"def_ent_id"`
 	StateTopic      string      `json:"stat_t,omitempty"`
 	AttributesTopic string      `json:"json_attr_t,omitempty"`
 	CommandTopic    string      `json:"cmd_t,omitempty"`

@@ -34,9 +34,10 @@ func config(b *mqtttest.Broker) mqtt.Config {
 // running is a client whose Run is under way.
 type running struct {
 	*mqtt.Client
-	t      *testing.T
-	stop   context.CancelFunc
-	result chan error
+	t     *testing.T
+	stop  context.CancelFunc
+	ended chan struct{}
+	err   error
 }
 
 func newClient(t *testing.T, cfg mqtt.Config) *mqtt.Client {
@@ -52,15 +53,20 @@ func newClient(t *testing.T, cfg mqtt.Config) *mqtt.Client {
 func run(t *testing.T, c *mqtt.Client) *running {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
-	r := &running{Client: c, t: t, stop: cancel, result: make(chan error, 1)}
-	go func() { r.result <- c.Run(ctx) }()
+	r := &running{Client: c, t: t, stop: cancel, ended: make(chan struct{})}
+	go func() {
+		defer close(r.ended)
+		r.err = c.Run(ctx)
+	}()
+	t.Cleanup(func() { _ = r.finish() })
 	return r
 }
 
 // finish stops the client and returns what Run said.
 func (r *running) finish() error {
 	r.stop()
-	return <-r.result
+	<-r.ended
+	return r.err
 }
 
 // expect returns the next change of a kind, and skips others.

@@ -12,8 +12,8 @@ const (
 	fifoBytes = 8 << 20
 	// large is the payload size from which a message is a likely reason for a broker to close the connection.
 	large = 4 << 10
-	// largeKills and smallKills are how many connections a message must have ended until it is withheld. A small message is
-	// hardly the reason, and dear: it gets the benefit of one more coincidence.
+	// largeKills and smallKills are how many connections must have ended with a message as the only one under way until it is
+	// withheld. A small message is hardly the reason, and dear: it gets the benefit of one more coincidence.
 	largeKills = 2
 	smallKills = 3
 	// limitFor is how long the size limit holds that was learned from pictures, whose content always changes.
@@ -57,7 +57,8 @@ type entry struct {
 	version  uint32 // of payload
 	waiting  uint16 // messages of it in the fifo
 	class    uint8
-	kills    uint8 // connections that ended while this payload was under way
+	kills    uint8 // connections that ended while this payload was the only one under way
+	suspect  bool  // a connection ended while this payload was under way
 	dirty    bool  // the payload is due on this connection, by pending
 	placed   bool  // it has a place in pending, in the queue of lane; void unless dirty
 	lane     uint8
@@ -67,9 +68,10 @@ type entry struct {
 
 // oneOff is what is known of large messages that aren't remembered: they have no entry that could hold it.
 type oneOff struct {
-	kills int
-	limit int // they are withheld from this size on
-	until time.Time
+	suspect bool
+	kills   int
+	limit   int // they are withheld from this size on
+	until   time.Time
 }
 
 // item is one message on its way.
@@ -164,12 +166,11 @@ func (o *outbox) remember(it *item) bool {
 // acquit gives a topic with new content another chance. What isn't smaller than what ended connections keeps one of them on
 // its account.
 func (e *entry) acquit(smaller bool) {
-	if e.kills > 0 {
-		e.kills = 1
-	}
+	e.kills = min(e.kills, 1)
 	if smaller {
 		e.kills = 0
 	}
+	e.suspect = e.kills > 0
 	e.withheld = false
 }
 
@@ -401,9 +402,9 @@ func (o *outbox) popPending(class Class) *entry {
 // suspicious reports whether a message must be sent alone, so that it is known if the broker closes on it.
 func (o *outbox) suspicious(it item) bool {
 	if it.entry != nil {
-		return it.entry.kills > 0
+		return it.entry.suspect
 	}
-	return o.oneOff.kills > 0 && it.large()
+	return o.oneOff.suspect && it.large()
 }
 
 // replayed reports that everything of the first replay was handed out.
@@ -419,12 +420,12 @@ func (o *outbox) sent(it item) {
 	defer o.mu.Unlock()
 	if it.entry == nil {
 		if it.large() && it.qos() > 0 {
-			o.oneOff.kills = 0
+			o.oneOff.suspect, o.oneOff.kills = false, 0
 		}
 		return
 	}
 	if e := it.entry; e.version == it.version && !e.gone {
-		e.kills = 0
+		e.suspect, e.kills = false, 0
 		if e.payload == "" && !e.dirty && e.waiting == 0 {
 			o.forget(e)
 		}
@@ -472,12 +473,15 @@ func (o *outbox) suspect(it item, only bool) {
 	if e.gone || e.withheld || e.version != it.version {
 		return
 	}
-	e.kills = min(e.kills+1, 100)
+	e.suspect = true
+	if !only || it.class == Revoke {
+		return
+	}
 	need := smallKills
 	if it.large() {
 		need = largeKills
 	}
-	if only && int(e.kills) >= need && it.class != Revoke {
+	if e.kills++; int(e.kills) >= need {
 		e.withheld = true
 		o.withhold(it)
 	}
@@ -487,8 +491,11 @@ func (o *outbox) suspectOneOff(it item, only bool) {
 	if !it.large() {
 		return
 	}
-	o.oneOff.kills++
-	if !only || o.oneOff.kills < largeKills {
+	o.oneOff.suspect = true
+	if !only {
+		return
+	}
+	if o.oneOff.kills++; o.oneOff.kills < largeKills {
 		return
 	}
 	o.oneOff = oneOff{limit: len(it.payload), until: time.Now().Add(limitFor)}

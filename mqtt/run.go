@@ -27,12 +27,9 @@ func (c *Client) Run(ctx context.Context) error {
 	var o outage
 	for {
 		start := time.Now()
-		lasted, err := c.connection(ctx, &o)
+		err := c.connection(ctx, &o)
 		if ctx.Err() != nil {
 			return err
-		}
-		if lasted >= settledAfter {
-			o.tries = 0
 		}
 		if !sleep(ctx, time.Until(start.Add(o.pace()))) {
 			return nil
@@ -40,27 +37,35 @@ func (c *Client) Run(ctx context.Context) error {
 	}
 }
 
-// outage is what is known of the attempts since the last connection.
+// outage is what is known of the attempts so far.
 type outage struct {
-	tries    int // for the pace
-	failures int // since the last connection
-	told     string
+	failures int    // attempts that failed since the last connection
+	short    int    // connections in a row that didn't last
+	told     string // reason of failure, since the last connection
 }
 
+// pace is the interval from the attempt that just ended to the next one.
 func (o *outage) pace() time.Duration {
-	d := paces[min(o.tries, len(paces)-1)]
-	o.tries++
+	tries := o.failures
+	if tries == 0 {
+		tries = o.short
+	}
+	d := paces[min(max(tries-1, 0), len(paces)-1)]
 	return d - rand.N(d/10) // several clients of one broker don't come back at once
 }
 
 // connection is one attempt and what comes of it. The error matters only when ctx ended.
-func (c *Client) connection(ctx context.Context, o *outage) (lasted time.Duration, err error) {
+func (c *Client) connection(ctx context.Context, o *outage) error {
+	select { // a birth from before this connection is answered by its replay
+	case <-c.births:
+	default:
+	}
 	s, err := connect(ctx, c.cfg, c.target, c.receive)
 	if err != nil {
 		if ctx.Err() == nil {
 			c.failed(o, err)
 		}
-		return 0, nil
+		return nil
 	}
 	guard := s.start(ctx)
 	defer guard.Wait()
@@ -70,26 +75,25 @@ func (c *Client) connection(ctx context.Context, o *outage) (lasted time.Duratio
 		if ctx.Err() == nil {
 			c.failed(o, err)
 		}
-		return 0, nil
+		return nil
 	}
 	begin := time.Now()
+	c.outbox.begin() // before the connection is told: what is published then mustn't be lost
 	c.up(o, refused)
 	err = c.serve(ctx, s)
-	c.down()
+	c.outbox.end()
+	c.connected.Store(false)
 	if ctx.Err() == nil {
 		c.tell(Change{Kind: Lost, Err: err})
 	}
-	return time.Since(begin), err
+	if o.short++; time.Since(begin) >= settledAfter {
+		o.short = 0
+	}
+	return err
 }
 
 // serve runs a session to its end, the goodbye included.
 func (c *Client) serve(ctx context.Context, s *session) error {
-	select { // a birth from before this connection is answered by its replay
-	case <-c.births:
-	default:
-	}
-	c.outbox.begin()
-	defer c.outbox.end()
 	defer c.notices()
 	defer s.ended(c.outbox)
 	for ctx.Err() == nil {
@@ -130,8 +134,6 @@ func (c *Client) up(o *outage, refused []string) {
 		c.tell(Change{Kind: Unsubscribed, Topic: filter})
 	}
 }
-
-func (c *Client) down() { c.connected.Store(false) }
 
 // failed tells an attempt that failed, unless the reason is the one told before.
 func (c *Client) failed(o *outage, err error) {

@@ -98,20 +98,30 @@ func connect(ctx context.Context, cfg Config, to target, receive receiver) (*ses
 	token := client.Connect().(*paho.ConnectToken)
 	<-token.Done() // in time: the context ends whatever paho waits for
 	stop()
-	if dialed == nil && token.Error() == nil && !l.isDead() {
-		return &session{link: l, client: client, timer: time.NewTimer(0)}, nil
-	}
-	client.Disconnect(pahoEnd) // waits for the end of what Connect started
-	switch {
-	case dialed != nil:
+	if dialed != nil {
 		return nil, because(ctx, dialed)
-	case token.Error() != nil && token.ReturnCode() < 0x80:
-		return nil, &RefusedError{Code: token.ReturnCode()}
-	case errors.Is(l.err, errPahoClosed): // paho takes a return code that it doesn't know for none
-		return nil, errNotMQTT
-	default:
-		return nil, because(ctx, l.err)
 	}
+	if err := token.Error(); err != nil {
+		return nil, because(ctx, refusal(token, l, err))
+	}
+	s := &session{link: l, client: client, timer: time.NewTimer(0)}
+	if l.isDead() { // ctx ended just now, or paho took a return code that it doesn't know for none
+		s.close()
+		return nil, because(ctx, refusal(token, l, errNotMQTT))
+	}
+	return s, nil
+}
+
+// refusal is why an attempt failed: what the broker answered, or how the connection ended, which the link knows better than
+// paho.
+func refusal(token *paho.ConnectToken, l *link, otherwise error) error {
+	if code := token.ReturnCode(); code != 0 && code < 0x80 {
+		return &RefusedError{Code: code}
+	}
+	if l.isDead() && !errors.Is(l.err, errPahoClosed) {
+		return l.err
+	}
+	return otherwise
 }
 
 // because names an attempt's end by time as such: what failed then is only where it was.

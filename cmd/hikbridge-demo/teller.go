@@ -113,13 +113,13 @@ func describe(m message, states map[string]string) (who, text string) {
 	who, entity, _ := strings.Cut(rest, "/")
 	entity = strings.ReplaceAll(strings.ReplaceAll(entity, "ch/", "camera "), "/", ", ")
 	entity = strings.ReplaceAll(entity, "_", " ")
-	switch {
-	case !known && len(was) == 0 && string(m.payload) == "None":
-		return "", ""
-	case !known:
+	if known {
+		return who, fmt.Sprintf("%s: %s (was %s)", entity, m.payload, was)
+	}
+	if entity == "status" {
 		return who, fmt.Sprintf("%s: %s", entity, m.payload)
 	}
-	return who, fmt.Sprintf("%s: %s (was %s)", entity, m.payload, was)
+	return "", "" // the first values of everything else would hide what happens
 }
 
 // describeDocument counts what a device was announced with.
@@ -137,6 +137,9 @@ func describeDocument(payload []byte) (who, text string) {
 	name := d.Device.Name
 	if d.Device.Model != "" {
 		name += " (" + d.Device.Model + ")"
+	}
+	if len(d.Components) == 1 {
+		return "announced", name + " with 1 entity"
 	}
 	return "announced", fmt.Sprintf("%s with %d entities", name, len(d.Components))
 }

@@ -94,7 +94,7 @@ func parseParams(s string) map[string]string {
 		if !found {
 			break
 		}
-		value := rest
+		var value string
 		if quoted, ok := strings.CutPrefix(strings.TrimLeft(rest, " "), `"`); ok {
 			value, s = unquote(quoted)
 		} else {

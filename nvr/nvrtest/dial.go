@@ -78,26 +78,29 @@ func deviceAddr(address string) *net.TCPAddr {
 // never while unplugged, and with an error where the port is closed.
 func (r *Recorder) connect(ctx context.Context, client netip.Addr, device net.Addr) (near, far *pipeEnd, err error) {
 	for {
-		near, far, until, changed, err := r.tryConnect(client, device)
-		if near != nil || err != nil {
-			return near, far, err
+		near, far, state := r.tryConnect(client, device)
+		switch {
+		case ctx.Err() != nil:
+			if far != nil {
+				far.reset()
+			}
+			return nil, nil, context.Cause(ctx)
+		case state.link == linkRefused:
+			return nil, nil, os.NewSyscallError("connect", syscall.ECONNREFUSED)
+		case state.link == linkUp:
+			return near, far, nil
 		}
-		if err := r.waitChange(ctx, until, changed); err != nil {
-			return nil, nil, err
-		}
+		r.waitChange(ctx, state)
 	}
 }
 
-// tryConnect gives nothing while the link is silent.
-func (r *Recorder) tryConnect(client netip.Addr, device net.Addr) (near, far *pipeEnd, until time.Time, changed <-chan struct{}, err error) {
+// tryConnect makes a connection if the link is up now.
+func (r *Recorder) tryConnect(client netip.Addr, device net.Addr) (near, far *pipeEnd, state linkState) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	link, until, changed := r.linkLocked()
-	if r.closed || link == linkRefused {
-		return nil, nil, until, changed, os.NewSyscallError("connect", syscall.ECONNREFUSED)
-	}
-	if link == linkSilent {
-		return nil, nil, until, changed, nil
+	state = r.linkLocked()
+	if state.link != linkUp {
+		return nil, nil, state
 	}
 	port := uint16(40000 + r.log.connections%20000)
 	near, far = newPipe(net.TCPAddrFromAddrPort(netip.AddrPortFrom(client, port)), device)
@@ -107,7 +110,7 @@ func (r *Recorder) tryConnect(client netip.Addr, device net.Addr) (near, far *pi
 		r.started = true
 		r.serving.Go(func() { r.server.Serve(r.line) })
 	}
-	return near, far, until, changed, nil
+	return near, far, state
 }
 
 // trackLocked makes a connection one that changes of state can end.
@@ -122,22 +125,20 @@ func (r *Recorder) untrack(c deviceConn) {
 	delete(r.conns, c)
 }
 
-// waitChange waits until the link may be another one.
-func (r *Recorder) waitChange(ctx context.Context, until time.Time, changed <-chan struct{}) error {
+// waitChange waits until the link may be another one or ctx has ended.
+func (r *Recorder) waitChange(ctx context.Context, state linkState) {
 	var timer <-chan time.Time
-	if !until.IsZero() {
-		t := time.NewTimer(max(until.Sub(r.now()), time.Millisecond))
+	if !state.until.IsZero() {
+		t := time.NewTimer(max(state.until.Sub(r.now()), time.Millisecond))
 		defer t.Stop()
 		timer = t.C
 	}
 	select {
 	case <-ctx.Done():
-		return context.Cause(ctx)
 	case <-timer:
-	case <-changed:
+	case <-state.changed:
 	case <-r.done:
 	}
-	return nil
 }
 
 // line is the listener of connections made in memory.
@@ -221,13 +222,11 @@ func (p *port) Accept() (net.Conn, error) {
 // admit says whether a connection on a port gets through.
 func (r *Recorder) admit(c *portConn) bool {
 	r.mu.Lock()
-	link, _, _ := r.linkLocked()
-	if r.closed {
-		link = linkRefused
-	}
+	link := r.linkLocked().link
 	switch link {
 	case linkUp:
 		r.trackLocked(c)
+	case linkRefused:
 	case linkSilent:
 		c.dark = true
 		r.cut[c] = struct{}{}
@@ -240,8 +239,8 @@ func (r *Recorder) admit(c *portConn) bool {
 }
 
 // portConn is a connection on a real port. A kernel can't pull the cable, so an
-// unplugged one is kept open and unanswered until the recorder is plugged in or
-// closed.
+// unplugged one, and one that came while a silent restart was going on, is kept
+// open and unanswered until Plug or Close.
 type portConn struct {
 	net.Conn
 	recorder *Recorder

@@ -117,23 +117,31 @@ func (r *Recorder) wakeLocked() {
 	}
 }
 
-// linkLocked gives the link's state, when it ends by itself (zero: never), and
-// a channel that is closed when it is changed.
-func (r *Recorder) linkLocked() (link, time.Time, <-chan struct{}) {
+// linkState is the link now, when it ends by itself (zero: never), and a channel
+// that is closed when it is changed.
+type linkState struct {
+	link    link
+	until   time.Time
+	changed <-chan struct{}
+}
+
+func (r *Recorder) linkLocked() linkState {
 	r.settleLocked()
-	if r.power.changed == nil {
-		r.power.changed = make(chan struct{})
-	}
 	p := &r.power
-	switch {
-	case p.unplugged:
-		return linkSilent, time.Time{}, p.changed
-	case p.boot != nil && p.boot.Silent:
-		return linkSilent, p.boot.up, p.changed
-	case p.boot != nil, p.portClosed:
-		return linkRefused, time.Time{}, p.changed
+	if p.changed == nil {
+		p.changed = make(chan struct{})
 	}
-	return linkUp, time.Time{}, p.changed
+	switch {
+	case r.closed:
+		return linkState{link: linkRefused}
+	case p.unplugged:
+		return linkState{link: linkSilent, changed: p.changed}
+	case p.boot != nil && p.boot.Silent:
+		return linkState{link: linkSilent, until: p.boot.up, changed: p.changed}
+	case p.boot != nil, p.portClosed:
+		return linkState{link: linkRefused}
+	}
+	return linkState{link: linkUp}
 }
 
 // uptimeLocked is how long the device has been on.

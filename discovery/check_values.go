@@ -1,0 +1,113 @@
+package discovery
+
+import (
+	"encoding/json"
+	"net/url"
+	"strconv"
+	"strings"
+	"unicode"
+)
+
+// scalar is what Home Assistant takes as a text: also numbers and truth values,
+// but neither null nor lists nor objects.
+func scalar(v any) bool {
+	switch v.(type) {
+	case string, json.Number, bool:
+		return true
+	}
+	return false
+}
+
+// texts takes one text or a list of them; nothing is an empty list.
+func texts(v any) (list []string, ok bool) {
+	switch v := v.(type) {
+	case nil:
+		return nil, true
+	case []any:
+		for _, e := range v {
+			if !scalar(e) {
+				return nil, false
+			}
+			list = append(list, plainText(e))
+		}
+		return list, true
+	}
+	return []string{plainText(v)}, scalar(v)
+}
+
+func boolean(v any) bool {
+	switch v := v.(type) {
+	case bool, json.Number:
+		return true
+	case string:
+		switch strings.ToLower(strings.TrimSpace(v)) {
+		case "1", "true", "yes", "on", "enable", "0", "false", "no", "off", "disable":
+			return true
+		}
+	}
+	return false
+}
+
+// count takes whole numbers from 0, also as text.
+func count(v any) bool {
+	_, err := strconv.ParseUint(strings.TrimSpace(plainText(v)), 10, 63)
+	return err == nil
+}
+
+// template sees that brackets are closed; it doesn't read what is in them.
+func template(v any) bool {
+	if !scalar(v) {
+		return false
+	}
+	s := plainText(v)
+	for _, pair := range [][2]string{{"{{", "}}"}, {"{%", "%}"}, {"{#", "#}"}} {
+		if strings.Count(s, pair[0]) != strings.Count(s, pair[1]) {
+			return false
+		}
+	}
+	return true
+}
+
+// topicProblem says what is wrong with a topic, or with a filter.
+func topicProblem(topic string, filter bool) string {
+	switch {
+	case topic == "":
+		return "is empty"
+	case len(topic) > 65535:
+		return "is longer than 65535 bytes"
+	case strings.ContainsFunc(topic, unprintable):
+		return "has control or non-characters"
+	case !filter && strings.ContainsAny(topic, "+#"):
+		return "has wildcards"
+	}
+	levels := strings.Split(topic, "/")
+	for i, l := range levels {
+		if strings.Contains(l, "+") && l != "+" {
+			return "has a + that isn't a level"
+		}
+		if strings.Contains(l, "#") && (l != "#" || i != len(levels)-1) {
+			return "has a # that isn't the last level"
+		}
+	}
+	return ""
+}
+
+func unprintable(r rune) bool {
+	return unicode.IsControl(r) || r&0xffff >= 0xfffe || 0xfdd0 <= r && r <= 0xfdef
+}
+
+// goodAddress takes what can be a link on a device's page.
+func goodAddress(s string) bool {
+	u, err := url.Parse(s)
+	if err != nil || strings.ContainsFunc(s, unicode.IsSpace) {
+		return false
+	}
+	switch u.Scheme {
+	case "http", "https", "homeassistant":
+	default:
+		return false
+	}
+	port := u.Port()
+	n, err := strconv.ParseUint(port, 10, 16)
+	return u.Hostname() != "" && (port == "" || err == nil && n > 0)
+}
