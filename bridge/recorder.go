@@ -57,6 +57,7 @@ type recorder struct {
 	live   live
 	retry  *retry // accepted command that waits for its outcome
 
+	shown     shown
 	documents map[string][sha256.Size]byte // by topic: what was published
 	values    map[string]string            // by topic: what was published
 	kept      remembered                   // what the file holds
@@ -336,18 +337,15 @@ func (r *recorder) publish(ctx context.Context) {
 		return
 	}
 	r.remember()
-	d := r.discovery()
-	if r.announced() || r.plan.complete() || r.restored() {
-		r.announce(d)
+	if !r.announced() && !r.plan.complete() && !r.restored() {
+		return // more will be known in a moment
 	}
-	if !r.announced() {
-		return
-	}
+	r.announce()
 	r.put(mqtt.Availability, r.site.device.RecorderAvailability(r.cfg.Name), availability(r.live.ready))
-	for _, c := range d.Cameras {
-		r.put(mqtt.Availability, r.site.device.CameraAvailability(r.cfg.Name, c.ID), availability(r.cameraAvailable(c.ID)))
+	for id, topic := range r.shown.availability {
+		r.put(mqtt.Availability, topic, availability(r.cameraAvailable(id)))
 	}
-	values := r.stateValues(d)
+	values := r.stateValues()
 	for _, topic := range slices.Sorted(maps.Keys(values)) {
 		r.put(mqtt.State, topic, values[topic])
 	}
@@ -359,9 +357,28 @@ func (r *recorder) announced() bool { return len(r.documents) > 0 }
 // it answers.
 func (r *recorder) restored() bool { return r.kept.ID != "" }
 
-// announce publishes the documents that changed.
-func (r *recorder) announce(d discovery.Recorder) {
+// shown is what Home Assistant was told last: the entities that have a value.
+type shown struct {
+	known        remembered // it was made of
+	entities     []discovery.Entity
+	cameras      map[string][]discovery.Entity // by channel id
+	availability map[string]string             // topics, by channel id
+}
+
+// announce publishes the documents that changed, if anything that they are made
+// of did.
+func (r *recorder) announce() {
 	first := !r.announced()
+	if !first && r.shown.known.equal(r.known) {
+		return
+	}
+	d := r.discovery()
+	r.shown = shown{known: r.known.clone(), entities: r.site.device.RecorderEntities(d),
+		cameras: map[string][]discovery.Entity{}, availability: map[string]string{}}
+	for _, c := range d.Cameras {
+		r.shown.cameras[c.ID] = r.site.device.CameraEntities(d, c)
+		r.shown.availability[c.ID] = r.site.device.CameraAvailability(r.cfg.Name, c.ID)
+	}
 	if first && r.restored() {
 		r.withdraw()
 	}

@@ -63,11 +63,11 @@ func attributes(m map[string]any) string {
 }
 
 // stateValues are all states of a recorder and its cameras, by topic.
-func (r *recorder) stateValues(d discovery.Recorder) map[string]string {
+func (r *recorder) stateValues() map[string]string {
 	out := map[string]string{}
-	fill(out, r.site.device.RecorderEntities(d), r.recorderValues())
-	for _, c := range d.Cameras {
-		fill(out, r.site.device.CameraEntities(d, c), r.cameraValues(c.ID))
+	fill(out, r.shown.entities, r.recorderValues())
+	for id, entities := range r.shown.cameras {
+		fill(out, entities, r.cameraValues(id))
 	}
 	return out
 }

@@ -181,14 +181,14 @@ func TestStaleAnswers(t *testing.T) {
 
 		_, telling := newRecorder(t, nvrtest.Config{NonceUses: 1, TellStale: true})
 		ch = telling.challenge(info)
-		telling.use(ch, info, 1)
+		telling.use(ch, info, 1).want(t, 200)
 		if line := telling.use(ch, info, 2).header.Get("WWW-Authenticate"); !strings.Contains(line, `stale="TRUE"`) {
 			t.Errorf("challenge %s", line)
 		}
 
 		_, mute := newRecorder(t, nvrtest.Config{NonceUses: 1, StaleWithoutChallenge: true})
 		ch = mute.challenge(info)
-		mute.use(ch, info, 1)
+		mute.use(ch, info, 1).want(t, 200)
 		if lines := mute.use(ch, info, 2).want(t, 401).header.Values("WWW-Authenticate"); lines != nil {
 			t.Errorf("challenges %q", lines)
 		}

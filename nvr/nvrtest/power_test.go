@@ -295,7 +295,7 @@ func TestTLSOfAnOldDevice(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r, _ := newRecorder(t, nvrtest.Config{TLS: &tls.Config{MinVersion: tls.VersionTLS10, MaxVersion: tls.VersionTLS10}})
 		c := newClient(t, r.Dial)
-		c.base = "https://192.0.2.64"
+		c.base = "https://192.0.2.64:8443"
 		if _, err := c.try(t.Context(), "GET", info, ""); err == nil {
 			t.Error("a modern client connected")
 		}
