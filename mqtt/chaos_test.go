@@ -13,7 +13,7 @@ import (
 	"hikbridge/mqtt/mqtttest"
 )
 
-var seeds = flag.Int("mqtt.seeds", 30, "how many random schedules TestRandomSchedules runs")
+var seeds = flag.Int("mqtt.seeds", 8, "how many random schedules TestRandomSchedules runs")
 
 // TestRandomSchedules publishes at random while the broker is cut, frozen, restarted, slow and forgetful, and checks that
 // values never go back within a connection, that events are delivered at most once, and that in the end the broker has
