@@ -35,7 +35,8 @@ type Bridge struct {
 	gates       map[string]*gatekeeper // by target
 	state       map[string]summary     // by recorder
 	values      map[string]string      // of the bridge's device, by topic
-	brokerError string                 // what the broker doesn't take, until the next connection
+	withheld    string                 // the last message that the broker doesn't take
+	unheard     string                 // the subscription that this connection doesn't give
 	stateError  string                 // why the state directory can't be written
 }
 

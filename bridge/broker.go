@@ -14,7 +14,7 @@ func (b *Bridge) brokerChanged(c mqtt.Change) {
 	switch c.Kind {
 	case mqtt.Connected:
 		log.Info("connected to the broker", keyBroker, b.site.cfg.Broker.URL, keyTries, c.Failures+1)
-		b.brokerError = ""
+		b.unheard = ""
 		b.publish()
 	case mqtt.Replayed:
 		log.Debug("the broker has everything")
@@ -25,12 +25,12 @@ func (b *Bridge) brokerChanged(c mqtt.Change) {
 	case mqtt.Refused:
 		log.Error("broker refuses the connection", keyBroker, b.site.cfg.Broker.URL, keyError, c.Err)
 	case mqtt.Withheld:
-		b.brokerError = clip(fmt.Sprintf("%s isn't sent (%d bytes): %v", c.Topic, c.Size, c.Err))
+		b.withheld = clip(fmt.Sprintf("%s isn't sent (%d bytes): %v", c.Topic, c.Size, c.Err))
 		log.Error("a message isn't sent", keyTopic, c.Topic, keyCount, c.Size, keyError, c.Err)
 		b.publish()
 	case mqtt.Unsubscribed:
 		err := errors.New("the broker doesn't let us read it; without it commands don't work: give the user the right in the broker's ACL")
-		b.brokerError = clip(c.Topic + ": " + err.Error())
+		b.unheard = clip(c.Topic + ": " + err.Error())
 		log.Error("subscription refused", keyTopic, c.Topic, keyError, err)
 		b.publish()
 	default:

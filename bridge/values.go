@@ -217,7 +217,7 @@ func (b *Bridge) bridgeValues() map[string]string {
 	where := map[string]any{"all": len(b.names)}
 	reasons := map[string]any{}
 	var own []string
-	for _, text := range []string{b.stateError, b.brokerError} {
+	for _, text := range []string{b.stateError, b.unheard, b.withheld} {
 		if text != "" {
 			own = append(own, text)
 			reasons["bridge"] = own
