@@ -156,7 +156,11 @@ func (w *world) documents() map[string]map[string]any {
 			w.t.Errorf("%s: %v", topic, err)
 			continue
 		}
-		out[d["dev"].(map[string]any)["name"].(string)] = d
+		name := d["dev"].(map[string]any)["name"].(string)
+		if out[name] != nil { // a camera and its only channel
+			name += " 2"
+		}
+		out[name] = d
 	}
 	return out
 }

@@ -157,6 +157,9 @@ func (p *plan) refused(t task, now time.Time) {
 	p.last = now
 }
 
+// hopeless says that a question was refused for longer than any boot takes.
+func (p *plan) hopeless(t task) bool { return p.entries[t].fails > patientTries }
+
 // drop never asks again until reset.
 func (p *plan) drop(t task, now time.Time) {
 	p.entries[t].off = true

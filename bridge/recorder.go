@@ -205,6 +205,9 @@ func (r *recorder) answer(a answer) {
 		}
 		r.plan.refused(a.task, a.at)
 		r.live.denied[a.task] = errors.Is(a.err, nvr.ErrForbidden)
+		if r.plan.hopeless(a.task) && !errors.Is(a.err, nvr.ErrForbidden) && !errors.Is(a.err, nvr.ErrBusy) && a.task != taskInfo {
+			r.client.GiveUp(a.err)
+		}
 		if a.task == taskInfo {
 			r.notReady(a.err, a.at.Add(retryTask))
 		}

@@ -83,7 +83,9 @@ func recorderRows(r Recorder) []row {
 			attributes: true, told: r.CamerasOnline},
 	}
 	for _, d := range r.Disks {
-		rows = append(rows, diskRows(d)...)
+		if d.ID != "" {
+			rows = append(rows, diskRows(d)...)
+		}
 	}
 	return rows
 }

@@ -1,6 +1,8 @@
 package nvr
 
 import (
+	"errors"
+	"net/http"
 	"slices"
 	"time"
 )
@@ -89,6 +91,17 @@ func (c *Client) RetrySignIn() error {
 	now := time.Now()
 	b.prune(now)
 	return b.allowed(now)
+}
+
+// GiveUp remembers the request that was refused by err as not supported, until
+// the firmware changes. It is for refusals that don't say so but never end, as
+// the 500 of a DS-2CD2532F V5.2.0 for what it doesn't know; a booting recorder
+// answers 500 too, so the caller must have been patient.
+func (c *Client) GiveUp(err error) {
+	var s *StatusError
+	if errors.As(err, &s) && s.Method == http.MethodGet {
+		c.budget.noteUnsupported(s.Path)
+	}
 }
 
 // isUnsupported says whether path was answered "not supported" before.

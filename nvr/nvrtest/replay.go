@@ -28,7 +28,7 @@ type recorded struct {
 //
 // Model follows from the recorded deviceInfo, as do serial number and firmware
 // where Config doesn't give them. A path that wasn't recorded is answered by 403
-// (recorders), 404 (cameras) or 500 (cameras with V5.2); that goes for
+// (recorders) or 404 (cameras), both notSupport; that goes for
 // Security/userCheck, too. Everything about sign-in, faults and connections is
 // as with New.
 func Replay(file io.Reader, c Config) (*Recorder, error) {
@@ -97,8 +97,10 @@ func (p replay) set(path, name, value string) {
 func (r *Recorder) replayed(method, path, rest string) answer {
 	d, found := r.replay.documents[rest]
 	switch {
+	case !found && !r.config.Model.recorder():
+		return r.refusal(http.StatusNotFound, path, "notSupport")
 	case !found:
-		return r.unsupported(path)
+		return r.refusal(http.StatusForbidden, path, "notSupport")
 	case method != http.MethodGet:
 		return r.refusal(http.StatusMethodNotAllowed, path, "methodNotAllowed")
 	case d.root == nil:
