@@ -32,12 +32,12 @@ type Bridge struct {
 	unlock    func()
 
 	// Owned by the goroutine of Run.
-	gates       map[string]*gatekeeper // by target
-	state       map[string]summary     // by recorder
-	values      map[string]string      // of the bridge's device, by topic
-	withheld    string                 // the last message that the broker doesn't take
-	unheard     string                 // the subscription that this connection doesn't give
-	stateError  string                 // why the state directory can't be written
+	gates      map[string]*gatekeeper // by target
+	state      map[string]summary     // by recorder
+	values     map[string]string      // of the bridge's device, by topic
+	withheld   string                 // the last message that the broker doesn't take
+	unheard    string                 // the subscription that this connection doesn't give
+	stateError string                 // why the state directory can't be written
 }
 
 // site is what the recorders' loops share: nothing in it is changed after New,

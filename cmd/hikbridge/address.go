@@ -82,10 +82,10 @@ func (k urlKind) parse(raw string) (*address, string) {
 	if !slices.Contains(k.schemes, u.Scheme) {
 		return nil, k.wrongScheme(u.Scheme)
 	}
-	if text := k.judgePath(u, raw); text != "" {
+	if text := k.judgeHost(u); text != "" {
 		return nil, text
 	}
-	if text := k.judgeHost(u); text != "" {
+	if text := k.judgePath(u, raw); text != "" {
 		return nil, text
 	}
 	a := &address{URL: *u, port: u.Port()}

@@ -92,7 +92,9 @@ type reader struct {
 
 func newReader(environ []string) *reader {
 	r := &reader{env: newEnvironment(environ), garbled: map[string]bool{}}
-	r.names = parseNames(fetch[listVariables](r.env, prefix).Names)
+	// Quotes are refused later, but what stands between them are names: their
+	// variables aren't unknown.
+	r.names = parseNames(strings.Trim(fetch[listVariables](r.env, namespace).Names, `"'`))
 	return r
 }
 

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -36,7 +35,7 @@ func (r *reader) secret(prefix string, password bridge.Secret, path string) (_ b
 	}
 	switch {
 	case text == "":
-		r.wrong(variable, "%s holds nothing but a line break; write the password into it", path)
+		r.wrong(variable, "names a file that holds nothing but a line break; write the password into it")
 	case strings.ContainsAny(text, "\r\n\x00"):
 		r.wrong(variable, "holds more than one line, which no password does; leave only the password")
 	}
@@ -44,8 +43,10 @@ func (r *reader) secret(prefix string, password bridge.Secret, path string) (_ b
 }
 
 func withoutLastBreak(s string) string {
-	s = strings.TrimSuffix(s, "\n")
-	return strings.TrimSuffix(s, "\r")
+	if rest, ok := strings.CutSuffix(s, "\r\n"); ok {
+		return rest
+	}
+	return strings.TrimSuffix(s, "\n")
 }
 
 // file reads the file that a variable names; ok is false if none is named or it
@@ -88,7 +89,7 @@ func readFile(path string) ([]byte, error) {
 		return nil, readError(err)
 	case len(content) > maxFile:
 		return nil, fmt.Errorf("is larger than %d KiB, so it is the wrong file", maxFile>>10)
-	case len(bytes.TrimSpace(content)) == 0 && !bytes.ContainsAny(content, " \t"):
+	case len(content) == 0:
 		return nil, errors.New("is empty")
 	}
 	return content, nil

@@ -67,18 +67,17 @@ func prefixOf(name string) string {
 }
 
 func (r *reader) judgeNames() {
-	const variable = prefix + "NVRS"
 	for _, place := range r.names.places {
-		r.wrong(variable, "name %d isn't one: a name begins with a letter, has at most 32 of a-z, 0-9 and -, and stands between single commas", place)
+		r.wrong(namesVariable, "name %d isn't one: a name begins with a letter, has at most 32 of a-z, 0-9 and -, and stands between single commas", place)
 	}
 	for _, name := range r.names.reserved {
-		r.wrong(variable, "%s can't be a recorder's name, as the bridge uses it in topics; take another one", name)
+		r.wrong(namesVariable, "%s can't be a recorder's name, as the bridge uses it in topics; take another one", name)
 	}
 	for _, name := range r.names.twice {
-		r.wrong(variable, "names %s twice; remove one", name)
+		r.wrong(namesVariable, "names %s twice; remove one", name)
 	}
 	for _, c := range alike(r.names.valid) {
-		r.wrong(variable, "the names %s and %s can't be told apart in variables: %s would be of the first and begin those of the second; rename one",
+		r.wrong(namesVariable, "the names %s and %s can't be told apart in variables: %s would be of the first and begin those of the second; rename one",
 			c.name, c.other, c.variable)
 	}
 }

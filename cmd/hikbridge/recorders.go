@@ -18,7 +18,7 @@ const (
 
 // recorders reads the recorders of either form: one without a name, or several.
 func (r *reader) recorders() []bridge.RecorderConfig {
-	r.form(describe[listVariables](prefix))
+	r.form(describe[listVariables](namespace))
 	if r.names.empty() {
 		c, _ := r.recorder(bridge.DefaultName, recorderPrefix)
 		return []bridge.RecorderConfig{c}
@@ -49,8 +49,8 @@ func (r *reader) contradictions() {
 		}
 	}
 	if len(both) > 0 {
-		r.wrong(prefix+"NVRS", "contradicts %s: for one recorder remove %sNVRS, for several write their names into the others (%sURL)",
-			strings.Join(both, ", "), prefix, prefixOf(r.names.example()))
+		r.wrong(namesVariable, "contradicts %s; for one recorder remove %s, for several write their names into the others, as in %sURL",
+			strings.Join(both, ", "), namesVariable, prefixOf(r.names.example()))
 	}
 }
 
@@ -97,21 +97,18 @@ func (r *reader) tls(prefix string, v recorderVariables, plain bool) string {
 	default:
 		r.wrong(prefix+"TLS", "must be verify, pin, insecure or legacy")
 	}
-	if plain && pinned {
-		r.wrong(prefix+"TLS_FINGERPRINT", "is never looked at with http://; make it https:// in %sURL, or remove this", prefix)
+	if plain && mode == tlsPin {
+		r.wrong(prefix+"URL", "begins with http://, so no certificate is ever looked at; write https://, or remove %sTLS and %sTLS_FINGERPRINT", prefix, prefix)
 	}
 	return mode
 }
 
 // fingerprint gives lower-case hexadecimal without colons.
 func (r *reader) fingerprint(prefix, value string) string {
-	digits := strings.ToLower(strings.ReplaceAll(value, ":", ""))
-	if digits == "" {
-		if value != "" {
-			r.wrong(prefix+"TLS_FINGERPRINT", "must be the certificate's SHA-256: 64 hexadecimal digits, colons allowed")
-		}
+	if value == "" {
 		return ""
 	}
+	digits := strings.ToLower(strings.ReplaceAll(value, ":", ""))
 	_, err := hex.DecodeString(digits)
 	switch {
 	case err == nil && len(digits) == 64:

@@ -11,9 +11,10 @@ import (
 )
 
 const (
-	prefix         = "HIKBRIDGE_"
-	recorderPrefix = prefix + "NVR_"
-	brokerPrefix   = prefix + "MQTT_"
+	namespace      = "HIKBRIDGE_"
+	recorderPrefix = namespace + "NVR_"
+	brokerPrefix   = namespace + "MQTT_"
+	namesVariable  = namespace + "NVRS"
 )
 
 // The variables, in the order in which they are shown and judged. Every field is
@@ -94,10 +95,10 @@ func options(prefix string, e environment) env.Options {
 
 // variables lists all of them in the form with one recorder.
 func variables() []variable {
-	list := describe[listVariables](prefix)
+	list := describe[listVariables](namespace)
 	list = append(list, describe[recorderVariables](recorderPrefix)...)
 	list = append(list, describe[brokerVariables](brokerPrefix)...)
-	return append(list, describe[siteVariables](prefix)...)
+	return append(list, describe[siteVariables](namespace)...)
 }
 
 // variablesTable is README's table of variables, in Markdown.

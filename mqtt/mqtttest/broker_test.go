@@ -325,8 +325,8 @@ func TestLogAndWait(t *testing.T) {
 		if err := b.Wait(ctx, func() bool { _, ok := b.Retained("a"); return ok }); err != nil {
 			t.Fatal(err)
 		}
+		synctest.Wait() // the acknowledgement is read
 		b.Down()
-		synctest.Wait()
 		var got []string
 		for _, r := range b.Log() {
 			got = append(got, r.Packet)

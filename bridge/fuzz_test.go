@@ -1,0 +1,63 @@
+package bridge_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"hikbridge/bridge"
+)
+
+func FuzzCommand(f *testing.F) {
+	now := time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
+	for _, p := range []string{"PRESS", "", "{}", fmt.Sprintf(`{"id":"a","at":%d,"by":"automation"}`, now.Unix()),
+		fmt.Sprintf(`{"id":"a","at":%d,"ID":"b"}`, now.Unix()), `{"id":"a","at":1e9}`, `{"id":"a","at":1} {}`, "{\"id\":\"\xff\"}"} {
+		f.Add("retry_sign_in", []byte(p), false)
+	}
+	f.Add("shutdown", []byte("PRESS"), true)
+	f.Fuzz(func(t *testing.T, action string, payload []byte, retained bool) {
+		verdict, accepted := bridge.JudgeCommand(now, action, payload, retained)
+		if !accepted {
+			return
+		}
+		switch {
+		case retained || action != "retry_sign_in" || len(payload) > 4096 || verdict != "accepted":
+			t.Fatalf("accepted: action %q, retained %v, %d bytes, verdict %q", action, retained, len(payload), verdict)
+		case payload[0] != '{':
+			if s := string(payload); s != "PRESS" && s != action {
+				t.Fatalf("accepted plain %q", s)
+			}
+			return
+		}
+		var e struct {
+			ID string `json:"id"`
+			At int64  `json:"at"`
+		}
+		if err := json.NewDecoder(bytes.NewReader(payload)).Decode(&e); err != nil || e.ID == "" {
+			t.Fatalf("accepted %q: %v", payload, err)
+		}
+		if age := now.Sub(time.Unix(e.At, 0)); age > 30*time.Second || age < -time.Minute {
+			t.Fatalf("accepted a command of %v", age)
+		}
+	})
+}
+
+func FuzzCommandTopic(f *testing.F) {
+	f.Add("hikbridge/command/garage/retry_sign_in")
+	f.Add("hikbridge/command/site/retry_sign_in")
+	f.Add("hikbridge/command//x")
+	f.Add("hikbridge/command/garage/ch/1/x")
+	f.Fuzz(func(t *testing.T, topic string) {
+		target, action, ok := bridge.Route("hikbridge", "garage", topic)
+		if !ok {
+			return
+		}
+		if target != "garage" && target != "site" || action == "" || strings.Contains(action, "/") ||
+			topic != "hikbridge/command/"+target+"/"+action {
+			t.Fatalf("%q goes to %q, %q", topic, target, action)
+		}
+	})
+}
