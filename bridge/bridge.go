@@ -19,8 +19,6 @@ import (
 const (
 	payloadOnline  = "online"
 	payloadOffline = "offline"
-	// projectURL stands in the documents' origin.
-	projectURL = "https://example.org/hikbridge"
 )
 
 // Bridge connects recorders with Home Assistant. New makes it, Run works until
@@ -72,7 +70,7 @@ func newBridge(c Config) (*Bridge, error) {
 	if err != nil {
 		return nil, err
 	}
-	device := discovery.Bridge{Topic: c.Topic, Prefix: c.DiscoveryPrefix, Version: c.Version, URL: projectURL}
+	device := discovery.Bridge{Topic: c.Topic, Prefix: c.DiscoveryPrefix, Version: c.Version}
 	broker.Will = mqtt.Message{Class: mqtt.Availability, Topic: device.Availability(), Payload: []byte(payloadOffline), Retain: true}
 	broker.Goodbye = []mqtt.Message{broker.Will}
 	broker.BirthTopic = c.BirthTopic
@@ -358,7 +356,7 @@ func Purge(ctx context.Context, c Config, name string) (PurgeReport, error) {
 	if err != nil {
 		return PurgeReport{}, err
 	}
-	device := discovery.Bridge{Topic: c.Topic, Prefix: c.DiscoveryPrefix, Version: c.Version, URL: projectURL}
+	device := discovery.Bridge{Topic: c.Topic, Prefix: c.DiscoveryPrefix, Version: c.Version}
 	return clearRecorder(ctx, c, device, name, m, true)
 }
 

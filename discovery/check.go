@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
-	"regexp"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -61,7 +60,7 @@ func (p Problem) String() string {
 // but its platform, which removes that, are fine. Platforms that this bridge has
 // no use for (climate, light …) are checked as far as they are like others.
 func Check(topic string, payload []byte) []Problem {
-	c := &checker{}
+	c := &checker{words: newVocabulary()}
 	c.topic(topic)
 	if len(payload) > 0 {
 		c.payload(payload)
@@ -77,6 +76,7 @@ type object = map[string]any
 
 // checker collects problems. component is the one that is looked at.
 type checker struct {
+	words     vocabulary
 	problems  []Problem
 	component string
 	title     string            // of the device
@@ -90,8 +90,7 @@ func (c *checker) add(s Severity, format string, args ...any) {
 
 // topic must be <prefix>/device/[<node>/]<object>/config.
 func (c *checker) topic(topic string) {
-	shape := regexp.MustCompile(`^.+/device/(?:[a-zA-Z0-9_-]+/)?[a-zA-Z0-9_-]+/config$`)
-	if !shape.MatchString(topic) {
+	if !deviceTopic(topic) {
 		c.add(Dropped, "topic %q is not <prefix>/device/[<node>/]<object>/config with ids of a-z, A-Z, 0-9, _ and -", topic)
 	}
 	if text := topicProblem(topic, false); text != "" {
@@ -114,7 +113,7 @@ func (c *checker) payload(payload []byte) {
 		c.add(Dropped, "not one JSON object")
 		return
 	}
-	c.root(expand(root, abbreviations()))
+	c.root(expand(root, c.words.abbreviations))
 }
 
 // root checks what is common to all components, then each of them.
@@ -182,7 +181,7 @@ func (c *checker) device(root object) {
 		c.add(Doubtful, "an identifier of the device is empty: shared with whoever else has none")
 	}
 	if via, ok := device["via_device"].(string); ok && slices.Contains(ids, via) {
-		c.add(Doubtful, "the device is connected by itself")
+		c.add(Refused, "the device is connected by itself: none of its entities is made")
 	}
 	if u, ok := device["configuration_url"].(string); ok && !goodAddress(u) {
 		c.add(Dropped, "configuration_url %q is no http, https or homeassistant address", u)
@@ -215,11 +214,14 @@ func (c *checker) connections(device object) int {
 	}
 	for _, p := range pairs {
 		pair, ok := texts(p)
-		if _, isList := p.([]any); !ok || !isList || len(pair) != 2 {
+		if _, isList := p.([]any); !ok || !isList || len(pair) < 2 {
 			c.add(Dropped, "a connection of the device is no pair of texts")
 			continue
 		}
-		if pair[0] == "mac" && !regexp.MustCompile(`^([0-9a-f]{2}:){5}[0-9a-f]{2}$`).MatchString(pair[1]) {
+		if len(pair) > 2 {
+			c.add(Doubtful, "a connection of the device has more than kind and value")
+		}
+		if pair[0] == "mac" && !macAddress(pair[1]) {
 			c.add(Doubtful, "connection %q is no MAC address like aa:bb:cc:dd:ee:ff", pair[1])
 		}
 	}
@@ -256,7 +258,7 @@ func (c *checker) rootAvailability(root object) {
 	}
 	c.availabilityMode(Dropped, root)
 	c.topicValue(Dropped, root, "availability_topic")
-	entries, ok := availabilityEntries(root)
+	entries, ok := availabilityEntries(root, c.words.abbreviations)
 	if !ok {
 		c.add(Dropped, "availability is no list of objects")
 	}
@@ -286,19 +288,19 @@ func (c *checker) availabilityEntries(wrong, unknown Severity, entries []object)
 }
 
 // availabilityEntries takes a list or a single one.
-func availabilityEntries(o object) (entries []object, ok bool) {
+func availabilityEntries(o object, long map[string]string) (entries []object, ok bool) {
 	switch v := o["availability"].(type) {
 	case nil:
 		return nil, !has(o, "availability")
 	case object:
-		return []object{expand(v, abbreviations())}, true
+		return []object{expand(v, long)}, true
 	case []any:
 		for _, e := range v {
 			entry, ok := e.(object)
 			if !ok {
 				return nil, false
 			}
-			entries = append(entries, expand(entry, abbreviations()))
+			entries = append(entries, expand(entry, long))
 		}
 		return entries, true
 	}
@@ -322,7 +324,7 @@ func (c *checker) components(root object) {
 			c.add(Dropped, "no object")
 			continue
 		}
-		c.componentBody(root, expand(body, abbreviations()))
+		c.componentBody(root, expand(body, c.words.abbreviations))
 	}
 	c.component = ""
 }

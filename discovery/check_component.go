@@ -2,8 +2,8 @@ package discovery
 
 import (
 	"encoding/json"
-	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 )
@@ -15,7 +15,7 @@ const maxState = 255
 // before what costs the entity.
 func (c *checker) componentBody(root, body object) {
 	platform, ok := body["platform"].(string)
-	if !ok || !slices.Contains(platforms(), platform) {
+	if !ok || !slices.Contains(c.words.platforms, platform) {
 		c.add(Dropped, "platform %v is none of Home Assistant's", body["platform"])
 		return
 	}
@@ -49,21 +49,21 @@ func (c *checker) componentBody(root, body object) {
 // knownKeys tells what is stripped. Platforms that aren't modelled have keys of
 // their own.
 func (c *checker) knownKeys(platform string, body object) {
-	own, modelled := platformKeys()[platform]
+	own, modelled := c.words.platformKeys[platform]
 	for _, key := range sortedKeys(body) {
 		switch {
 		case key == "~":
 			c.add(Doubtful, "topics with ~ differ between root and component; write them out")
 		case key == "object_id":
 			c.add(Doubtful, "object_id is ignored since 2026.4; use default_entity_id")
-		case modelled && !slices.Contains(own, key) && !slices.Contains(commonKeys(), key):
+		case modelled && !slices.Contains(own, key) && !slices.Contains(c.words.commonKeys, key):
 			c.add(Stripped, "unknown key %q", key)
 		}
 	}
 }
 
 func (c *checker) required(platform string, body object) {
-	for _, key := range requiredKeys()[platform] {
+	for _, key := range c.words.requiredKeys[platform] {
 		if !has(body, key) {
 			c.add(Refused, "a %s needs %s", platform, key)
 		}
@@ -88,8 +88,8 @@ func (c *checker) topicValue(s Severity, o object, key string) {
 	if !ok {
 		return
 	}
-	topic, isText := v.(string)
-	if !isText {
+	topic := plainText(v)
+	if !scalar(v) {
 		c.add(s, "%s is no text", key)
 		return
 	}
@@ -142,7 +142,7 @@ func (c *checker) componentAvailability(root, body, merged object) {
 	if has(body, "availability_mode") {
 		c.availabilityMode(Refused, body)
 	}
-	entries, ok := availabilityEntries(merged)
+	entries, ok := availabilityEntries(merged, c.words.abbreviations)
 	if !ok && has(body, "availability") {
 		c.add(Refused, "availability is no list of objects")
 	}
@@ -176,10 +176,10 @@ func (c *checker) identity(platform string, body object) {
 		return
 	case !strings.HasPrefix(entityID, platform+"."):
 		c.add(Doubtful, "default_entity_id %q doesn't begin with %q", entityID, platform+".")
-	case !regexp.MustCompile(`^[a-z0-9]+(_[a-z0-9]+)*$`).MatchString(strings.TrimPrefix(entityID, platform+".")):
+	case !objectID(strings.TrimPrefix(entityID, platform+".")):
 		c.add(Doubtful, "default_entity_id %q becomes another: words of a-z and 0-9 joined by one _ stay", entityID)
 	case len(entityID) > maxState:
-		c.add(Refused, "default_entity_id is longer than %d characters", maxState)
+		c.add(Doubtful, "default_entity_id is longer than %d characters and is cut", maxState)
 	}
 	if other, taken := c.entityIDs[entityID]; taken {
 		c.add(Doubtful, "default_entity_id %q is that of %s: one of both gets _2", entityID, other)
@@ -245,13 +245,15 @@ func (c *checker) class(platform string, body object) {
 	}
 }
 
-// plainText is a text or a number as Home Assistant reads it.
+// plainText is a text, number or truth value as a text.
 func plainText(v any) string {
 	switch v := v.(type) {
 	case string:
 		return v
 	case json.Number:
 		return v.String()
+	case bool:
+		return strconv.FormatBool(v)
 	}
 	return ""
 }

@@ -47,7 +47,7 @@ func (c *checker) sensor(body object) {
 			c.add(Refused, "a sensor of class %s has no unit", class)
 		}
 		if state != "" {
-			c.add(Refused, "a sensor of class %s has no state_class", class)
+			c.add(Doubtful, "a sensor of class %s has no state_class", class)
 		}
 	} else {
 		c.unit(class, unit)
@@ -81,7 +81,7 @@ func (c *checker) enum(body object, class, unit, state string) {
 	list, ok := texts(options)
 	switch {
 	case !ok:
-		c.add(Refused, "options are no texts")
+		c.add(Doubtful, "options are no texts: no state is among them")
 	case len(list) == 0:
 		c.add(Refused, "options are empty")
 	case class != "enum":
@@ -105,7 +105,7 @@ func (c *checker) options(list []string) {
 }
 
 func (c *checker) unit(class, unit string) {
-	allowed, strict := classUnits()[class]
+	allowed, strict := c.words.classUnits[class]
 	switch {
 	case !strict:
 	case unit == "" && !slices.Contains(allowed, ""):
@@ -154,7 +154,7 @@ func (c *checker) text(body object) {
 func (c *checker) selection(body object) {
 	options, ok := texts(body["options"])
 	if !ok {
-		c.add(Refused, "options are no texts")
+		c.add(Doubtful, "options are no texts: no state is among them")
 	}
 	c.options(options)
 }

@@ -2,6 +2,7 @@ package discovery
 
 import (
 	"encoding/json"
+	"net"
 	"net/url"
 	"strconv"
 	"strings"
@@ -66,6 +67,33 @@ func template(v any) bool {
 		}
 	}
 	return true
+}
+
+// deviceTopic is <prefix>/device/[<node>/]<object>/config.
+func deviceTopic(topic string) bool {
+	levels := strings.Split(topic, "/")
+	n := len(levels)
+	if n < 4 || n == 4 && levels[0] == "" || levels[n-1] != "config" || !identifier(levels[n-2]) {
+		return false
+	}
+	return levels[n-3] == "device" || n > 4 && levels[n-4] == "device" && identifier(levels[n-3])
+}
+
+// identifier takes ids of discovery topics.
+func identifier(s string) bool {
+	return s != "" && strings.Trim(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-") == ""
+}
+
+// objectID takes the second half of entity ids that stay as they are.
+func objectID(s string) bool {
+	return identifier(s) && s == strings.ToLower(s) && strings.Trim(s, "_") == s &&
+		!strings.Contains(s, "__") && !strings.Contains(s, "-")
+}
+
+// macAddress takes the form in which devices are compared.
+func macAddress(s string) bool {
+	m, err := net.ParseMAC(s)
+	return err == nil && len(m) == 6 && m.String() == s
 }
 
 // topicProblem says what is wrong with a topic, or with a filter.

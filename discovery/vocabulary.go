@@ -4,6 +4,21 @@ import "strings"
 
 // The vocabulary of Home Assistant's MQTT discovery, as far as [Check] uses it.
 
+// vocabulary is what is looked up often.
+type vocabulary struct {
+	abbreviations            map[string]string
+	platforms, commonKeys    []string
+	platformKeys             map[string][]string
+	requiredKeys, classUnits map[string][]string
+}
+
+func newVocabulary() vocabulary {
+	return vocabulary{
+		abbreviations: abbreviations(), platforms: platforms(), commonKeys: commonKeys(), platformKeys: platformKeys(),
+		requiredKeys: requiredKeys(), classUnits: classUnits(),
+	}
+}
+
 // abbreviations are those of root, components and availability entries.
 func abbreviations() map[string]string {
 	return map[string]string{

@@ -33,14 +33,15 @@ func TestDocumentThatTheBrokerClosesOnIsWithheld(t *testing.T) {
 		if n := len(b.Topics()); n != 200 { // 99 documents, 100 states, 1 revoke
 			t.Errorf("%d topics at the broker", n)
 		}
-		if s := r.Stats(); s.Connections != 4 || s.Withheld != 1 {
+		s := r.Stats()
+		if s.Connections > 4 || s.Withheld != 1 { // one may end with others under way, two with the culprit alone
 			t.Errorf("stats %+v", s)
 		}
 
 		c.Publish(retainedMessage(mqtt.Document, "doc/40", text(12_000))) // the same again
 		time.Sleep(time.Minute)
-		if n := r.Stats().Connections; n != 4 {
-			t.Errorf("%d connections after the same content", n)
+		if n := r.Stats().Connections; n != s.Connections {
+			t.Errorf("%d connections after the same content, %d before", n, s.Connections)
 		}
 		c.Publish(retainedMessage(mqtt.Document, "doc/40", text(11_000)+"y")) // other content, smaller: two more chances
 		r.expect(mqtt.Withheld, 10*time.Second)

@@ -62,7 +62,7 @@ var (
 	ErrRefused = errors.New("the broker refused the connection")
 	// ErrBrokerCloses is why a message is withheld: the broker ended the connection each time it was sent.
 	ErrBrokerCloses = errors.New("the broker closes the connection on this message: raise its packet limit or check its access rules")
-	// ErrTooLarge is why a retained message is withheld that is larger than any broker takes by default.
+	// ErrTooLarge is why a retained message is withheld that is larger than what brokers take unless told otherwise.
 	ErrTooLarge = errors.New("larger than 2 MB")
 	// ErrNoAnswer ends a connection whose broker doesn't acknowledge.
 	ErrNoAnswer = errors.New("the broker doesn't answer")

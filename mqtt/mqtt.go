@@ -44,8 +44,10 @@ import (
 )
 
 const (
-	// maxPayload is the largest payload that is sent: what brokers take unless told otherwise.
-	maxPayload = 2_000_000
+	// maxPacket is the largest packet that is sent: what brokers take unless told otherwise. packetHead is what a packet has
+	// beside topic and payload.
+	maxPacket  = 2_000_000
+	packetHead = 9
 	// maxTopics bounds the retained topics that are remembered.
 	maxTopics = 1 << 16
 	// maxIncoming is the largest payload that is handed on; states and commands are far smaller.
@@ -135,10 +137,10 @@ func (cfg Config) check() error {
 		errs = append(errs, errors.New("ClientID must be set, and be valid text of at most 65535 bytes"))
 	}
 	if cfg.Password != "" && cfg.Username == "" {
-		errs = append(errs, errors.New("Password needs a Username"))
+		errs = append(errs, errors.New("a Password needs a Username"))
 	}
 	if len(cfg.Username) > 65535 || len(cfg.Password) > 65535 {
-		errs = append(errs, errors.New("Username and Password have at most 65535 bytes"))
+		errs = append(errs, errors.New("the Username and the Password have at most 65535 bytes"))
 	}
 	if cfg.BirthTopic != "" && !validTopic(cfg.BirthTopic) {
 		errs = append(errs, fmt.Errorf("BirthTopic %q isn't a topic", cfg.BirthTopic))

@@ -129,7 +129,7 @@ func (o *outbox) sendable(m Message) bool {
 	if !validTopic(m.Topic) || m.Class < 0 || m.Class >= classes {
 		return false
 	}
-	if len(m.Payload) <= maxPayload {
+	if packetHead+len(m.Topic)+len(m.Payload) <= maxPacket {
 		return m.Retain || !o.beyondLimit(len(m.Payload))
 	}
 	if m.Retain {

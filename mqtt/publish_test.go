@@ -142,8 +142,9 @@ func TestPicturesGiveWayToEvents(t *testing.T) {
 		r.expect(mqtt.Replayed, time.Second)
 		b.Freeze()
 		for range 100 {
-			r.event("fill", "x") // the window
+			r.event("fill", "x")
 		}
+		time.Sleep(time.Second) // the window is full
 		for range 20 {
 			r.Publish(mqtt.Message{Class: mqtt.Picture, Topic: "p", Payload: []byte(text(1 << 20))})
 		}
@@ -191,12 +192,12 @@ func TestWhatCannotBeSentIsCounted(t *testing.T) {
 	bubble(t, func(t *testing.T, b *mqtttest.Broker) {
 		r := run(t, newClient(t, config(b)))
 		r.expect(mqtt.Replayed, time.Second)
-		r.Publish(mqtt.Message{Class: mqtt.Picture, Topic: "p", Payload: make([]byte, 2_000_001)})
+		r.Publish(mqtt.Message{Class: mqtt.Picture, Topic: "p", Payload: make([]byte, 1_999_991)})
 		for _, topic := range []string{"", "a/+", "#", "a\x00", "\xff", strings.Repeat("a", 65536)} {
 			r.event(topic, "x")
 		}
 		r.Publish(mqtt.Message{Class: 77, Topic: "x"})
-		r.Publish(mqtt.Message{Class: mqtt.Picture, Topic: "p", Payload: make([]byte, 2_000_000)})
+		r.Publish(mqtt.Message{Class: mqtt.Picture, Topic: "p", Payload: make([]byte, 1_999_990)})
 		eventually(t, b, 5*time.Second, "largest picture", func() bool { return len(payloads(b, "p")) == 1 })
 		if s := r.Stats(); s.Withheld != 8 || s.Connections != 1 {
 			t.Errorf("stats %+v, want 8 withheld on 1 connection", s)

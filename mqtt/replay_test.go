@@ -187,6 +187,29 @@ func TestClearedTopicIsForgottenOnceAcknowledged(t *testing.T) {
 	})
 }
 
+func TestManyClearedTopicsLeaveTheOthersInOrder(t *testing.T) {
+	bubble(t, func(t *testing.T, b *mqtttest.Broker) {
+		r := run(t, newClient(t, config(b)))
+		r.expect(mqtt.Replayed, time.Second)
+		var want []string
+		for i := range 4000 {
+			r.state(fmt.Sprint(i), "v")
+			if i%4 == 0 {
+				want = append(want, fmt.Sprintf("%d=v", i))
+			}
+		}
+		for i := range 4000 {
+			if i%4 != 0 {
+				r.state(fmt.Sprint(i), "")
+			}
+		}
+		eventually(t, b, 5*time.Second, "all cleared", func() bool { return len(b.Topics()) == 1000 && r.Stats().Topics == 1000 })
+		b.Cut()
+		r.expect(mqtt.Replayed, 5*time.Second)
+		equal(t, "next connection", published(b, 2), want)
+	})
+}
+
 func TestClearThatIsOvertakenByAValueForgetsNothing(t *testing.T) {
 	bubble(t, func(t *testing.T, b *mqtttest.Broker) {
 		r := run(t, newClient(t, config(b)))

@@ -88,10 +88,12 @@ type reader struct {
 	names    nameList
 	problems []problem
 	garbled  map[string]bool // what is wrong with their form is said; no more is
+
+	systemDir string // the state directory where it exists
 }
 
 func newReader(environ []string) *reader {
-	r := &reader{env: newEnvironment(environ), garbled: map[string]bool{}}
+	r := &reader{env: newEnvironment(environ), garbled: map[string]bool{}, systemDir: systemStateDir}
 	// Quotes are refused later, but what stands between them are names: their
 	// variables aren't unknown.
 	r.names = parseNames(strings.Trim(fetch[listVariables](r.env, namespace).Names, `"'`))

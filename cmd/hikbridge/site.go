@@ -1,9 +1,7 @@
 package main
 
 import (
-	"errors"
 	"fmt"
-	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -14,9 +12,10 @@ import (
 const (
 	// systemStateDir is used where it exists: the image and systemd make it.
 	systemStateDir = "/var/lib/hikbridge"
+	stateVariable  = namespace + "STATE_DIR"
 
-	maxBaseTopic = 64
-	maxTopic     = 255
+	maxBaseTopic = 64  // characters
+	maxTopic     = 255 // characters
 )
 
 // site reads what concerns the bridge as a whole.
@@ -36,29 +35,29 @@ func (r *reader) topics(v siteVariables) {
 	const base, discovery, birth = namespace + "TOPIC", namespace + "DISCOVERY_PREFIX", namespace + "BIRTH_TOPIC"
 	if len(v.Topic) > maxBaseTopic || !matches(`[A-Za-z0-9_-]+(/[A-Za-z0-9_-]+)*`, v.Topic) {
 		r.wrong(base, "must be words of a-z, 0-9, _ and - with / between them, at most %d characters, as in hikbridge or home/hikbridge", maxBaseTopic)
-		return
 	}
 	r.topic(discovery, v.DiscoveryPrefix)
-	if v.DiscoveryPrefix == v.Topic {
-		r.wrong(base, "is the same as %s; the bridge's topics need a place of their own", discovery)
+	r.topic(birth, v.BirthTopic)
+	if within(v.DiscoveryPrefix, v.Topic) {
+		r.wrong(discovery, "is %s or below it; what Home Assistant is told needs a place of its own, usually homeassistant", base)
 	}
-	if v.BirthTopic != "" {
-		r.topic(birth, v.BirthTopic)
-	}
-	if strings.HasPrefix(v.BirthTopic+"/", v.Topic+"/") {
-		r.wrong(birth, "is among the bridge's own topics; it is where Home Assistant says online, usually homeassistant/status")
+	if within(v.BirthTopic, v.Topic) {
+		r.wrong(birth, "is %s or below it; it is where Home Assistant says online, usually homeassistant/status", base)
 	}
 }
+
+// within says whether a topic is another one or below it.
+func within(topic, base string) bool { return strings.HasPrefix(topic+"/", base+"/") }
 
 // topic judges a topic of others, which may hold any text.
 func (r *reader) topic(variable, value string) {
 	switch {
 	case strings.ContainsAny(value, "+#"):
-		r.wrong(variable, "must not hold + or #, which aren't for topics that are published to")
+		r.wrong(variable, "must not hold + or #, as it isn't a filter")
 	case strings.HasPrefix(value, "/") || strings.HasSuffix(value, "/") || strings.Contains(value, "//"):
 		r.wrong(variable, "must not begin or end with /, nor hold //")
 	case strings.HasPrefix(value, "$"):
-		r.wrong(variable, "must not begin with $, which is the broker's own")
+		r.wrong(variable, "must not begin with $, which is for the broker's own topics")
 	case utf8.RuneCountInString(value) > maxTopic:
 		r.wrong(variable, "is longer than %d characters", maxTopic)
 	}
@@ -79,30 +78,52 @@ func (r *reader) logLevel(value string) slog.Level {
 	return slog.LevelInfo
 }
 
-// stateDir says where the state directory is or will be. It is empty if that
-// isn't known, which is said then.
+// stateDir says where the state directory is, or would be made. It is empty if
+// that can't be told, which is said then.
 func (r *reader) stateDir() string {
-	return r.stateDirOr(systemStateDir)
+	r.form([]variable{{Name: stateVariable}})
+	set := r.env[stateVariable]
+	switch {
+	case r.garbled[stateVariable]:
+		return ""
+	case set == "" && exists(r.systemDir):
+		return r.systemDir
+	case set == "":
+		return r.userStateDir()
+	case !filepath.IsAbs(set):
+		r.wrong(stateVariable, "must be a path in full, beginning with /")
+		return ""
+	}
+	return filepath.Clean(set)
 }
 
-func (r *reader) stateDirOr(system string) string {
-	const variable = namespace + "STATE_DIR"
-	r.form([]variable_{{Name: variable}})
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
+}
+
+// userStateDir follows the XDG rule, which ignores paths that aren't absolute.
+func (r *reader) userStateDir() string {
+	if dir := r.env["XDG_STATE_HOME"]; filepath.IsAbs(dir) {
+		return filepath.Join(dir, "hikbridge")
+	}
+	if home := r.env["HOME"]; filepath.IsAbs(home) {
+		return filepath.Join(home, ".local", "state", "hikbridge")
+	}
+	r.wrong(stateVariable, "is missing, and neither %s exists nor is HOME set; set it to a directory that hikbridge may write", r.systemDir)
 	return ""
 }
 
 // prepareStateDir makes the directory if needed, and finds out whether it can be
 // written.
 func prepareStateDir(dir string) error {
-	err := os.MkdirAll(dir, 0o700)
-	if err != nil {
-		return fmt.Errorf("%s can't be made: %w", dir, reason(err))
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return fmt.Errorf("%s can't be made or isn't a directory: %w; make it for the user that runs hikbridge, or set another one", dir, reason(err))
 	}
 	f, err := os.CreateTemp(dir, ".writable-")
-	if errors.Is(err, fs.ErrPermission) {
-		return fmt.Errorf("%s can't be written by the user that runs hikbridge: permission denied", dir)
+	if err != nil {
+		return fmt.Errorf("%s can't be written: %w; give it to the user that runs hikbridge, or set another one", dir, reason(err))
 	}
-	_ = filepath.Join
-	_ = f
-	return err
+	f.Close()
+	return os.Remove(f.Name())
 }
