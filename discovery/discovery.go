@@ -93,7 +93,8 @@ type Disk struct {
 
 // Camera is a channel of a recorder.
 type Camera struct {
-	// ID is the channel's id as listed, or "ip" and it; see DESIGN 5.
+	// ID is the channel's id as listed, or "ip" and it for an IP channel whose id
+	// an analog input has already.
 	ID string
 	// Title is what a person calls it. Empty: "Camera" and the id.
 	Title string

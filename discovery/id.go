@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// maxID bounds an id, in characters. Real serial numbers have up to 52
-// (iDS-7208HQHI-M1).
+// maxID bounds an id, in characters. The longest serial number seen has 50
+// (iDS-7208HQHI-M1(A)/S(C)).
 const maxID = 80
 
 // ID is a recorder's identity: of its serial number, else its MAC address, else
