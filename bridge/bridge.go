@@ -19,6 +19,9 @@ import (
 const (
 	payloadOnline  = "online"
 	payloadOffline = "offline"
+	// removalTime is given to Home Assistant between the removal of a device and
+	// that of its values.
+	removalTime = 2 * time.Second
 )
 
 // Bridge connects recorders with Home Assistant. New makes it, Run works until
@@ -74,7 +77,7 @@ func newBridge(c Config) (*Bridge, error) {
 	broker.Will = mqtt.Message{Class: mqtt.Availability, Topic: device.Availability(), Payload: []byte(payloadOffline), Retain: true}
 	broker.Goodbye = []mqtt.Message{broker.Will}
 	broker.BirthTopic = c.BirthTopic
-	broker.Subscribe = []string{c.Topic + "/command/#"}
+	broker.Subscribe = []string{device.Base() + "/command/#"}
 	client, err := mqtt.New(broker)
 	if err != nil {
 		return nil, fmt.Errorf("broker: %w", err)
@@ -360,6 +363,22 @@ func Purge(ctx context.Context, c Config, name string) (PurgeReport, error) {
 	return clearRecorder(ctx, c, device, name, m, true)
 }
 
+// clearTopics clears the documents first and the values once Home Assistant has
+// let go of the entities, which would complain about empty ones.
+func clearTopics(ctx context.Context, broker mqtt.Config, documents, values []string) error {
+	if len(documents) > 0 {
+		if err := mqtt.Clear(ctx, broker, documents); err != nil {
+			return err
+		}
+		select {
+		case <-time.After(removalTime):
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	return mqtt.Clear(ctx, broker, values)
+}
+
 // clearRecorder clears the retained topics of a name and, if wanted, its
 // documents as far as they are this bridge's; m may be nil.
 func clearRecorder(ctx context.Context, c Config, device discovery.Bridge, name string, m *remembered, documents bool) (PurgeReport, error) {
@@ -380,20 +399,17 @@ func clearRecorder(ctx context.Context, c Config, device discovery.Bridge, name 
 	if err != nil {
 		return PurgeReport{}, fmt.Errorf("read what is retained: %w", err)
 	}
-	report := PurgeReport{Remembered: m != nil}
-	var topics []string
+	var documentTopics, topics []string
 	for _, msg := range found {
 		switch {
 		case !ours[msg.Topic]:
-			report.Topics++
+			topics = append(topics, msg.Topic)
 		case discovery.Owned(msg.Payload, device):
-			report.Documents++
-		default:
-			continue
+			documentTopics = append(documentTopics, msg.Topic)
 		}
-		topics = append(topics, msg.Topic)
 	}
-	if err := mqtt.Clear(ctx, broker, topics); err != nil {
+	report := PurgeReport{Documents: len(documentTopics), Topics: len(topics), Remembered: m != nil}
+	if err := clearTopics(ctx, broker, documentTopics, topics); err != nil {
 		return PurgeReport{}, fmt.Errorf("clear what is retained: %w", err)
 	}
 	if err := forgetRemembered(c.StateDir, name); err != nil && !errors.Is(err, os.ErrNotExist) {

@@ -131,6 +131,7 @@ func (r *recorder) listed(channels []nvr.Channel, inputs bool) {
 			c = &k.Channels[len(k.Channels)-1]
 		}
 		c.Name, c.Model, c.Serial, c.Firmware, c.Gone = cameraName(ch, channels), ch.Model, ch.Serial, ch.Firmware, false
+		c.Protocol = ch.Protocol
 		if inputs && !k.Recorder {
 			c.Model, c.Firmware = k.Model, k.Firmware
 		}

@@ -399,26 +399,15 @@ func (r *recorder) announce() {
 	}
 }
 
-// withdraw clears what an earlier run may have announced of cameras that the
-// owner doesn't pick any more.
+// withdraw removes what an earlier run may have announced of cameras that the
+// owner doesn't pick any more. Their values are unavailable then, and stay with
+// the broker until purge: cleared at once, Home Assistant would complain.
 func (r *recorder) withdraw() {
-	clear := func(topic string) {
-		if topic != "" {
-			r.site.mqtt.Publish(mqtt.Message{Class: mqtt.Document, Topic: topic, Retain: true})
-		}
-	}
 	d := r.known.discovery(r.cfg.Name, func(id string) bool { return !r.selected(id) }, "")
 	for i, doc := range r.site.device.RecorderDocuments(d) {
 		if i > 0 { // the first is the recorder's own
-			clear(doc.Topic)
+			r.site.mqtt.Publish(mqtt.Message{Class: mqtt.Document, Topic: doc.Topic, Retain: true})
 		}
-	}
-	for _, c := range d.Cameras {
-		for _, e := range r.site.device.CameraEntities(d, c) {
-			clear(e.StateTopic)
-			clear(e.AttributesTopic)
-		}
-		clear(r.site.device.CameraAvailability(r.cfg.Name, c.ID))
 	}
 }
 

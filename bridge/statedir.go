@@ -77,6 +77,8 @@ type rememberedChannel struct {
 	Model    string `json:"model,omitempty"`
 	Serial   string `json:"serial,omitempty"`
 	Firmware string `json:"firmware,omitempty"`
+	// Protocol is the recorder's word, for IP channels.
+	Protocol string `json:"protocol,omitempty"`
 	// Online and Reason: its state was told at least once.
 	Online bool `json:"online,omitempty"`
 	Reason bool `json:"reason,omitempty"`

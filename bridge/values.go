@@ -2,6 +2,7 @@ package bridge
 
 import (
 	"encoding/json"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -165,14 +166,18 @@ func diskTrouble(state string) bool {
 
 // cameraValues are a camera's values by key.
 func (r *recorder) cameraValues(id string) map[string]value {
-	s, ok := r.live.states[id]
-	if !ok || !r.live.ready {
+	if !r.live.ready {
 		return nil
 	}
-	return map[string]value{
-		discovery.KeyConnection:    orUnknown(s.Online, onOff),
-		discovery.KeyOfflineReason: {offlineReason(s), map[string]any{"reported": s.Reason}},
+	v := map[string]value{}
+	if i := slices.IndexFunc(r.known.Channels, func(c rememberedChannel) bool { return c.ID == id }); i >= 0 {
+		v[discovery.KeyProtocol] = value{state: clip(r.known.Channels[i].Protocol)}
 	}
+	if s, ok := r.live.states[id]; ok {
+		v[discovery.KeyConnection] = orUnknown(s.Online, onOff)
+		v[discovery.KeyOfflineReason] = value{offlineReason(s), map[string]any{"reported": s.Reason}}
+	}
+	return v
 }
 
 // offlineReason reads chanDetectResult (ISAPI 2.0, InputProxyChannelStatus; its
@@ -274,7 +279,7 @@ func (m *remembered) discovery(name string, selected func(id string) bool, url s
 		d.CamerasOnline = d.CamerasOnline || c.Online
 		d.Cameras = append(d.Cameras, discovery.Camera{
 			ID: c.ID, Title: c.Name, Manufacturer: cameraMaker(m, c), Model: c.Model, Serial: c.Serial,
-			Firmware: c.Firmware, Connection: c.Online, Reason: c.Reason, Gone: c.Gone,
+			Firmware: c.Firmware, Connection: c.Online, Reason: c.Reason, Protocol: c.Protocol != "", Gone: c.Gone,
 		})
 	}
 	return d

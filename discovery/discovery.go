@@ -102,8 +102,10 @@ type Camera struct {
 	Manufacturer, Model, Serial, Firmware string
 
 	// Connection and Reason: whether it is online, and why not, was told at
-	// least once. A camera that never told either has no document.
-	Connection, Reason bool
+	// least once. Protocol: the recorder told by which it speaks to the camera.
+	// A camera of which none was told has no document: Home Assistant makes no
+	// device without entities.
+	Connection, Reason, Protocol bool
 	// Gone: it isn't in the recorder's list any more. Its entities stay, and are
 	// unavailable as the camera's own availability says.
 	Gone bool

@@ -25,8 +25,11 @@ const (
 	KeyCamerasOnline   = "cameras_online"
 )
 
-// Key of a camera's entity.
-const KeyOfflineReason = "offline_reason"
+// Keys of a camera's entities.
+const (
+	KeyOfflineReason = "offline_reason"
+	KeyProtocol      = "protocol"
+)
 
 // DiskKey is the key of a disk's state.
 func DiskKey(id string) string { return "disk_" + slug(bounded(id)) }

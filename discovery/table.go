@@ -110,5 +110,8 @@ func cameraRows(c Camera) []row {
 			told: c.Connection},
 		{key: KeyOfflineReason, name: "Offline reason", platform: Sensor, class: classEnum, category: Diagnostic, icon: "mdi:help-network-outline",
 			options: OfflineReasons(), attributes: true, told: c.Reason},
+		// Also what makes a camera a device where a recorder tells no states.
+		{key: KeyProtocol, name: "Protocol", platform: Sensor, category: Diagnostic, icon: "mdi:lan",
+			disabled: true, told: c.Protocol},
 	}
 }

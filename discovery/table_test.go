@@ -77,6 +77,9 @@ func TestTheTableIsThatOfTheDesign(t *testing.T) {
 			"Connection: binary_sensor connectivity, needs 2",
 			"Offline reason: sensor enum diagnostic, attributes, needs 2",
 		}},
+		{"a camera whose state isn't told", b.CameraEntities(nvr(), discovery.Camera{ID: "1", Protocol: true}), []string{
+			"Protocol: sensor diagnostic, disabled, needs 2",
+		}},
 		{"a camera that left the list", b.CameraEntities(gone, gone.Cameras[3]), []string{
 			"Connection: binary_sensor connectivity, needs 3",
 			"Offline reason: sensor enum diagnostic, attributes, needs 3",

@@ -235,7 +235,8 @@ func (s *session) wait(stop <-chan struct{}, wake, births <-chan struct{}) error
 		s.born()
 	case <-s.timer.C:
 		if s.overdue() {
-			}
+			s.link.fail(ErrNoAnswer)
+		}
 	case <-s.link.dead:
 	}
 	if s.link.isDead() {

@@ -6,6 +6,7 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"strings"
 	"time"
 
 	mochi "github.com/mochi-mqtt/server/v2"
@@ -13,8 +14,8 @@ import (
 	"github.com/mochi-mqtt/server/v2/packets"
 )
 
-// clearTime is given to subscribers to hear that everything was removed.
-const clearTime = 200 * time.Millisecond
+// clearTime is given to subscribers, twice, to take a removal in.
+const clearTime = 400 * time.Millisecond
 
 // openDoor lets everyone in and do everything.
 type openDoor struct{ mochi.HookBase }
@@ -71,11 +72,16 @@ func (b *broker) watch(ctx context.Context) (<-chan message, error) {
 }
 
 // clear removes every retained message, so that a Home Assistant that joined
-// forgets the demo, and closes the broker.
+// forgets the demo, and closes the broker. The documents go first: Home Assistant
+// would complain about values that are empty.
 func (b *broker) clear() {
-	for _, p := range b.server.Topics.Messages("#") {
-		b.server.Publish(p.TopicName, nil, true, 1)
+	for _, documents := range []bool{true, false} {
+		for _, p := range b.server.Topics.Messages("#") {
+			if strings.HasSuffix(p.TopicName, "/config") == documents {
+				b.server.Publish(p.TopicName, nil, true, 1)
+			}
+		}
+		time.Sleep(clearTime)
 	}
-	time.Sleep(clearTime)
 	b.server.Close()
 }
