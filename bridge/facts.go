@@ -274,10 +274,12 @@ func (r *recorder) tellsTime(difference nvr.Maybe[time.Duration]) {
 	r.live.clock = difference
 }
 
-// cameraAvailable says whether what is known of a camera is of now.
+// cameraAvailable says whether what is known of a camera is of now: not that of
+// one that is offline, or isn't in the list.
 func (r *recorder) cameraAvailable(id string) bool {
 	s := r.live.states[id]
-	return r.live.ready && s.Online.Known && s.Online.Value && !r.isGone(id)
+	offline := s.Online.Known && !s.Online.Value
+	return r.live.ready && !offline && !r.isGone(id)
 }
 
 func (r *recorder) isGone(id string) bool {

@@ -199,19 +199,7 @@ func (r *recorder) answer(a answer) {
 		}
 	case refused:
 		r.heard(a.at)
-		if a.task == taskAccount {
-			r.plan.drop(taskAccount, a.at) // DS-2CD2532F V5.2.0 answers 500; the identity signs in as well
-			break
-		}
-		r.plan.refused(a.task, a.at)
-		r.live.denied[a.task] = errors.Is(a.err, nvr.ErrForbidden)
-		if r.plan.hopeless(a.task) && !errors.Is(a.err, nvr.ErrForbidden) && !errors.Is(a.err, nvr.ErrBusy) && a.task != taskInfo {
-			r.client.GiveUp(a.err)
-		}
-		if a.task == taskInfo {
-			r.notReady(a.err, a.at.Add(retryTask))
-		}
-		r.log.Debug("question refused", keyQuestion, a.task, keyError, a.err)
+		r.wasRefused(a)
 	case notSignedIn:
 		r.heard(a.at)
 		r.notReady(a.err, a.at.Add(signInRetry))
@@ -221,6 +209,23 @@ func (r *recorder) answer(a answer) {
 	r.finishRetry()
 }
 
+// wasRefused asks again later, or gives up on what was refused for longer than
+// any boot takes. The identity is what everything else waits for.
+func (r *recorder) wasRefused(a answer) {
+	r.log.Debug("question refused", keyQuestion, a.task, keyError, a.err)
+	r.plan.refused(a.task, a.at)
+	forbidden := errors.Is(a.err, nvr.ErrForbidden)
+	r.live.denied[a.task] = forbidden
+	switch {
+	case a.task == taskInfo:
+		r.notReady(a.err, a.at.Add(retryTask))
+	case a.task == taskAccount: // DS-2CD2532F V5.2.0 answers 500; the identity signs in as well
+		r.plan.drop(a.task, a.at)
+	case r.plan.hopeless(a.task) && !forbidden && !errors.Is(a.err, nvr.ErrBusy):
+		r.client.GiveUp(a.err)
+	}
+}
+
 // heard notes that something answered.
 func (r *recorder) heard(now time.Time) {
 	l := &r.live
@@ -228,13 +233,13 @@ func (r *recorder) heard(now time.Time) {
 		r.log.Info("recorder answers again", keySilence, now.Sub(l.since).Round(time.Second), keyTries, l.silent)
 	}
 	if !l.answers {
-		l.since = now
+		l.since, l.trouble = now, nil
 	}
 	l.answers, l.asked, l.silent = true, true, 0
 }
 
-// missed counts a question without answer. The first one of a recorder that
-// answered is asked for by a question that it surely knows.
+// missed counts a question without answer. Before a recorder counts as silent,
+// it is asked for its identity, which it surely can tell.
 func (r *recorder) missed(a answer) {
 	l := &r.live
 	l.silent++

@@ -55,6 +55,8 @@ func (r *recorder) sentence() string {
 	switch {
 	case !l.asked:
 		return "Connecting"
+	case !l.answers && needsPerson(l.trouble):
+		return clip("Can't be used: " + plain(l.trouble))
 	case !l.answers:
 		return clip(fmt.Sprintf("No answer since %s (%s)", clockTime(l.since), shortCause(l.trouble)))
 	case l.trouble != nil:
@@ -74,7 +76,7 @@ func (r *recorder) signInSentence() string {
 	}
 	var signIn *nvr.SignInError
 	if !errors.As(r.live.trouble, &signIn) {
-		return "Can't be read: " + r.live.trouble.Error()
+		return "Can't be read: " + plain(r.live.trouble)
 	}
 	switch s.State {
 	case nvr.SignInRejected:
@@ -124,10 +126,10 @@ func (r *recorder) reasons(now time.Time) []reason {
 	var out []reason
 	switch {
 	case !l.asked:
+	case !l.answers && needsPerson(l.trouble):
+		out = append(out, reason{"unusable", plain(l.trouble), adviceFor(l.trouble)})
 	case !l.answers && now.Sub(l.since) >= silenceTold:
 		out = append(out, reason{"unreachable", "No answer since " + clockTime(l.since) + ": " + shortCause(l.trouble), adviceFor(l.trouble)})
-	case !l.answers && needsPerson(l.trouble):
-		out = append(out, reason{"unreachable", l.trouble.Error(), adviceFor(l.trouble)})
 	case l.answers && l.trouble != nil:
 		out = append(out, r.troubleReason())
 	}
@@ -165,7 +167,7 @@ func (r *recorder) troubleReason() reason {
 	case errors.Is(err, nvr.ErrState):
 		id = "state"
 	}
-	return reason{id, err.Error(), adviceFor(err)}
+	return reason{id, plain(err), adviceFor(err)}
 }
 
 const adviceRights = "Give the account the right \"Remote: Log Search / Interrogate Working Status\" on the recorder, then press Retry sign-in."
@@ -210,14 +212,20 @@ func shortCause(err error) string {
 	if err == nil {
 		return "no answer"
 	}
-	s := err.Error()
 	if errors.Is(err, context.DeadlineExceeded) {
 		return "time-out"
 	}
-	if i := strings.LastIndex(s, ": "); i >= 0 && !needsPerson(err) {
-		return s[i+2:]
+	s := err.Error()
+	return strings.TrimSpace(s[strings.LastIndex(s, ": ")+1:])
+}
+
+// plain is an error without the request that it came of.
+func plain(err error) string {
+	inner := errors.Unwrap(err)
+	if inner != nil && strings.HasPrefix(err.Error(), "GET ") {
+		return inner.Error()
 	}
-	return s
+	return err.Error()
 }
 
 // clockTime is a time for people, with its date when it isn't of this day.

@@ -219,7 +219,7 @@ func offlineReason(s nvr.ChannelStatus) string {
 // bridgeValues are the bridge's own states, by topic.
 func (b *Bridge) bridgeValues() map[string]string {
 	reachable := 0
-	where := map[string]any{"all": len(b.names)}
+	where := map[string]string{}
 	reasons := map[string]any{}
 	var own []string
 	for _, text := range []string{b.stateError, b.unheard, b.withheld} {
@@ -250,7 +250,7 @@ func (b *Bridge) bridgeValues() map[string]string {
 	}
 	out := map[string]string{}
 	fill(out, b.site.device.Entities(), map[string]value{
-		discovery.KeyRecordersReachable: {strconv.Itoa(reachable), where},
+		discovery.KeyRecordersReachable: {strconv.Itoa(reachable), map[string]any{"all": len(b.names), "recorders": where}},
 		discovery.KeyNeedsAttention:     {onOff(len(reasons) > 0), reasons},
 		discovery.KeyVersion:            {state: b.site.cfg.Version},
 		discovery.KeyLastError:          {state: last},

@@ -49,6 +49,10 @@ func checkOpening(t *testing.T, b *mqtttest.Broker, conn int) {
 			continue
 		}
 		switch {
+		case rec.Packet == "CONNECT":
+			if !rec.Clean {
+				t.Error("the session isn't clean: commands would be queued for later")
+			}
 		case rec.Packet == "SUBACK":
 			subscribed = true
 		case rec.Packet == "PUBACK" && rec.Sent:
@@ -187,6 +191,26 @@ func TestClearedTopicIsForgottenOnceAcknowledged(t *testing.T) {
 	})
 }
 
+func TestClearThatWasLostIsMadeUpFor(t *testing.T) {
+	bubble(t, func(t *testing.T, b *mqtttest.Broker) {
+		r := run(t, newClient(t, config(b)))
+		r.expect(mqtt.Replayed, time.Second)
+		b.SlowReader(time.Second)
+		for _, payload := range []string{"", "", "ghost", ""} { // the broker may begin to read before it is slow
+			r.state("a", payload)
+		}
+		eventually(t, b, 10*time.Second, "value between two clears", holds(b, "a", "ghost"))
+		time.Sleep(500 * time.Millisecond)
+		b.Cut() // the first clears are acknowledged, the last one is lost
+		b.SlowReader(0)
+		r.expect(mqtt.Lost, time.Second)
+		r.expect(mqtt.Replayed, 5*time.Second)
+		if got, ok := b.Retained("a"); ok || r.Stats().Topics != 0 {
+			t.Errorf("%q is left at the broker, %d topics are remembered", got, r.Stats().Topics)
+		}
+	})
+}
+
 func TestManyClearedTopicsLeaveTheOthersInOrder(t *testing.T) {
 	bubble(t, func(t *testing.T, b *mqtttest.Broker) {
 		r := run(t, newClient(t, config(b)))
@@ -203,7 +227,10 @@ func TestManyClearedTopicsLeaveTheOthersInOrder(t *testing.T) {
 				r.state(fmt.Sprint(i), "")
 			}
 		}
-		eventually(t, b, 5*time.Second, "all cleared", func() bool { return len(b.Topics()) == 1000 && r.Stats().Topics == 1000 })
+		time.Sleep(time.Second)
+		if at, mine := len(b.Topics()), r.Stats().Topics; at != 1000 || mine != 1000 {
+			t.Errorf("%d topics at the broker, %d remembered, want 1000", at, mine)
+		}
 		b.Cut()
 		r.expect(mqtt.Replayed, 5*time.Second)
 		equal(t, "next connection", published(b, 2), want)
@@ -313,6 +340,26 @@ func TestBirthDelayIsRandomAndBounded(t *testing.T) {
 			t.Errorf("delays aren't random: %v", seen)
 		}
 		r.finish()
+	})
+}
+
+func TestBirthDuringABurstOfChanges(t *testing.T) {
+	bubble(t, func(t *testing.T, b *mqtttest.Broker) {
+		cfg := config(b)
+		cfg.BirthTopic = "birth"
+		r := run(t, newClient(t, cfg))
+		r.expect(mqtt.Replayed, time.Second)
+		r.state("s", "0")
+		b.Publish("birth", []byte("online"), false)
+		b.SlowReader(10 * time.Millisecond)
+		for i := 1; i < 1800; i++ { // still waiting when the answer is due
+			r.state("s", fmt.Sprint(i))
+		}
+		time.Sleep(30 * time.Second)
+		checkRising(t, payloads(b, "s"))
+		if !holds(b, "s", "1799")() {
+			t.Error("the latest value isn't the last")
+		}
 	})
 }
 

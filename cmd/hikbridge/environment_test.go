@@ -187,18 +187,16 @@ func TestFormOfValues(t *testing.T) {
 			[]string{"HIKBRIDGE_MQTT_URL: holds a line break"}},
 		{"bytes that aren't text are refused", "HIKBRIDGE_MQTT_USERNAME=\xff",
 			[]string{"HIKBRIDGE_MQTT_USERNAME: holds bytes"}},
-		{"a path is judged like all others", `HIKBRIDGE_MQTT_CA_FILE="/etc/ca"`,
-			[]string{"HIKBRIDGE_MQTT_URL: begins with mqtt://, which is without TLS", "HIKBRIDGE_MQTT_CA_FILE: begins or ends with a quote"}},
+		{"a path is judged like all others, and not looked for", `HIKBRIDGE_NVR_PASSWORD_FILE="/etc/x"`,
+			[]string{"HIKBRIDGE_NVR_PASSWORD_FILE: begins or ends with a quote"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			name, value, _ := strings.Cut(tt.entry, "=")
-			list := append(environ(name+"="), name+"="+value)
-			slices.SortFunc(tt.want, func(a, b string) int { return 0 })
-			s, problems := readSettings(list)
-			slices.SortStableFunc(problems, func(a, b problem) int { return strings.Compare(b.Variable, a.Variable) })
-			slices.SortStableFunc(tt.want, func(a, b string) int { return strings.Compare(b, a) })
-			compare(t, problems, tt.want)
-			if s.Topic != "hikbridge" {
+			name, _, _ := strings.Cut(tt.entry, "=")
+			changes := []string{tt.entry}
+			if strings.HasSuffix(name, "_FILE") {
+				changes = append(changes, strings.TrimSuffix(name, "_FILE")+"=")
+			}
+			if s := judge(t, environ(changes...), tt.want...); s.Topic != "hikbridge" {
 				t.Errorf("topic %q", s.Topic)
 			}
 		})

@@ -37,13 +37,15 @@ func reportTable(r bridge.Report) string {
 	return b.String()
 }
 
-// checkColumn is as wide as its longest entry, if that isn't too long.
+// checkColumn is as wide as its longest entry that isn't too long.
 func checkColumn(findings []bridge.Finding) int {
 	column := 0
 	for _, f := range findings {
-		column = max(column, utf8.RuneCountInString(oneLine(f.Check)))
+		if n := utf8.RuneCountInString(oneLine(f.Check)); n <= maxCheck {
+			column = max(column, n)
+		}
 	}
-	return min(column, maxCheck)
+	return column
 }
 
 func writeFinding(b *strings.Builder, f bridge.Finding, column int) {

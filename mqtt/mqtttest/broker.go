@@ -59,6 +59,7 @@ type Record struct {
 	Retain  bool
 	Dup     bool
 	ID      uint16
+	Clean   bool     // CONNECT: a clean session
 	Code    byte     // CONNACK's return code
 	Filters []string // SUBSCRIBE, UNSUBSCRIBE
 	Codes   []byte   // SUBACK
@@ -300,7 +301,7 @@ func (b *Broker) record(p *peer, sent bool, packet packets.ControlPacket) {
 	r := Record{At: time.Now(), Conn: p.number, Client: p.client, Sent: sent}
 	switch packet := packet.(type) {
 	case *packets.ConnectPacket:
-		r.Packet = "CONNECT"
+		r.Packet, r.Clean = "CONNECT", packet.CleanSession
 	case *packets.ConnackPacket:
 		r.Packet, r.Code = "CONNACK", packet.ReturnCode
 	case *packets.PublishPacket:
