@@ -3,6 +3,7 @@ package bridge
 import (
 	"errors"
 	"fmt"
+	"net/url"
 
 	"hikbridge/mqtt"
 )
@@ -10,10 +11,10 @@ import (
 // brokerChanged writes what happened to the session into the diary. A broker
 // that is away is told once, and its return with the number of tries.
 func (b *Bridge) brokerChanged(c mqtt.Change) {
-	log := b.site.cfg.Log
+	log := b.site.cfg.Log.With(keyBroker, brokerAddress(b.site.cfg.Broker.URL))
 	switch c.Kind {
 	case mqtt.Connected:
-		log.Info("connected to the broker", keyBroker, b.site.cfg.Broker.URL, keyTries, c.Failures+1)
+		log.Info("connected to the broker", keyTries, c.Failures+1)
 		b.unheard = ""
 		b.publish()
 	case mqtt.Replayed:
@@ -21,9 +22,9 @@ func (b *Bridge) brokerChanged(c mqtt.Change) {
 	case mqtt.Lost:
 		log.Warn("connection to the broker lost", keyError, c.Err)
 	case mqtt.Unreachable:
-		log.Warn("broker can't be reached; it is tried at least every 5 seconds", keyBroker, b.site.cfg.Broker.URL, keyError, c.Err)
+		log.Warn("broker can't be reached; it is tried at least every 5 seconds", keyError, c.Err)
 	case mqtt.Refused:
-		log.Error("broker refuses the connection", keyBroker, b.site.cfg.Broker.URL, keyError, c.Err)
+		log.Error("broker refuses the connection", keyError, c.Err)
 	case mqtt.Withheld:
 		b.withheld = clip(fmt.Sprintf("%s isn't sent (%d bytes): %v", c.Topic, c.Size, c.Err))
 		log.Error("a message isn't sent", keyTopic, c.Topic, keyCount, c.Size, keyError, c.Err)
@@ -36,4 +37,13 @@ func (b *Bridge) brokerChanged(c mqtt.Change) {
 	default:
 		panic("bridge: unknown change")
 	}
+}
+
+// brokerAddress is scheme and host: the rest of a ws URL could be a token.
+func brokerAddress(s string) string {
+	u, err := url.Parse(s)
+	if err != nil {
+		return ""
+	}
+	return u.Scheme + "://" + u.Host
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"log/slog"
 	"net"
-	"time"
 )
 
 // Secret is a password that can't be printed by accident: every way of
@@ -80,7 +79,3 @@ const DefaultName = "nvr"
 // ReservedNames can't be names of recorders: they stand at the same place in
 // topics.
 var ReservedNames = [...]string{"bridge", "command", "site", "plug"}
-
-// stopTime bounds what a stop may take: the last publishes and their
-// acknowledgement.
-const stopTime = 1500 * time.Millisecond
