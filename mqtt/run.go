@@ -70,6 +70,9 @@ func (c *Client) connection(ctx context.Context, o *outage) error {
 	guard := s.start(ctx)
 	defer guard.Wait()
 	defer s.close()
+	// Before the subscription: the answer to a command that comes with it mustn't be lost.
+	c.outbox.begin()
+	defer c.outbox.end()
 	refused, err := s.subscribe(ctx, c.filters())
 	if err != nil {
 		if ctx.Err() == nil {
@@ -78,10 +81,8 @@ func (c *Client) connection(ctx context.Context, o *outage) error {
 		return nil
 	}
 	begin := time.Now()
-	c.outbox.begin() // before the connection is told: what is published then mustn't be lost
 	c.up(o, refused)
 	err = c.serve(ctx, s)
-	c.outbox.end()
 	c.connected.Store(false)
 	if ctx.Err() == nil {
 		c.tell(Change{Kind: Lost, Err: err})
