@@ -17,14 +17,22 @@ type nameList struct {
 	twice    []string
 	places   []int    // of those that aren't names, from 1
 	prefixes []string // of the variables that those would have
+	tooMany  bool     // more than maxRecorders; the rest isn't looked at
 }
+
+// maxRecorders bounds one bridge; 64 were measured, more can share several.
+const maxRecorders = 256
 
 func parseNames(value string) nameList {
 	var l nameList
 	if value == "" {
 		return l
 	}
-	for i, part := range strings.Split(value, ",") {
+	parts := strings.SplitN(value, ",", maxRecorders+1)
+	if len(parts) > maxRecorders {
+		l.tooMany, parts = true, parts[:maxRecorders]
+	}
+	for i, part := range parts {
 		name := strings.TrimSpace(part)
 		switch {
 		case !matches(namePattern, name):
@@ -67,6 +75,9 @@ func prefixOf(name string) string {
 }
 
 func (r *reader) judgeNames() {
+	if r.names.tooMany {
+		r.wrong(namesVariable, "names more than %d recorders; let several bridges share them, each with a HIKBRIDGE_TOPIC and state directory of its own", maxRecorders)
+	}
 	for _, place := range r.names.places {
 		r.wrong(namesVariable, "name %d isn't one: a name begins with a letter, has at most 32 of a-z, 0-9 and -, and stands between single commas", place)
 	}

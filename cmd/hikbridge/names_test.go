@@ -127,3 +127,14 @@ func TestEditDistance(t *testing.T) {
 		}
 	}
 }
+
+func TestMoreRecordersThanOneBridgeTakesAreRefused(t *testing.T) {
+	names := make([]string, maxRecorders+1)
+	for i := range names {
+		names[i] = fmt.Sprintf("n%d", i)
+	}
+	_, problems := readSettings([]string{"HIKBRIDGE_NVRS=" + strings.Join(names, ",")})
+	if len(problems) == 0 || !strings.Contains(problems[0].Error(), "HIKBRIDGE_NVRS: names more than 256 recorders") {
+		t.Errorf("got %v", problems[:min(len(problems), 3)])
+	}
+}

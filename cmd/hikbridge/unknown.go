@@ -11,6 +11,8 @@ const (
 	// sureDistance is how near a known name must be to be suggested for a name
 	// that could also be another recorder's.
 	sureDistance = 2
+	// maxSuggested is for how many unknown names the nearest one is looked for.
+	maxSuggested = 20
 )
 
 // unknown judges names that begin with HIKBRIDGE_ and aren't variables: a
@@ -25,7 +27,10 @@ func (r *reader) unknown() {
 	}
 	slices.Sort(names)
 	candidates := r.candidates(known)
-	for _, name := range names {
+	for i, name := range names {
+		if i == maxSuggested {
+			candidates = nil
+		}
 		r.wrong(shorten(name), "%s", advice(name, candidates))
 	}
 }
