@@ -128,7 +128,7 @@ func (r *Report) checkRecorder(ctx context.Context, c Config, rc RecorderConfig)
 func (r *recorderCheck) note(check, result, text string) { r.add(r.subject, check, result, text, "") }
 
 func (r *recorderCheck) failed(check string, err error) {
-	r.add(r.subject, check, ResultFailed, err.Error(), adviceFor(err))
+	r.add(r.subject, check, ResultFailed, plain(err), adviceFor(err))
 }
 
 // signIn says whether the account works.
@@ -194,7 +194,7 @@ func (r *recorderCheck) tell(check, text string, err error) {
 	case errors.Is(err, nvr.ErrUnsupported):
 		r.note(check, ResultUnknown, "not told by this firmware; its entities aren't created")
 	default:
-		r.add(r.subject, check, ResultFailed, err.Error(), adviceFor(err))
+		r.failed(check, err)
 	}
 }
 

@@ -270,8 +270,8 @@ func (r *recorder) fellSilent(a answer) {
 
 // warn writes a failure into the diary and keeps it as the last error.
 func (r *recorder) warn(what string, err error, at time.Time) {
-	r.log.Warn(what, keyError, err)
-	r.lastError, r.failedAt = err.Error(), at
+	r.lastError, r.failedAt = plain(err), at
+	r.log.Warn(what, keyError, r.lastError)
 }
 
 // notReady stops the ordinary questions: it begins again with the sign-in, not
