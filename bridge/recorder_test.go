@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"hikbridge/bridge"
+	"hikbridge/discovery"
 	"hikbridge/nvr/nvrtest"
 )
 
@@ -24,8 +25,8 @@ type component struct {
 	Class      string   `json:"dev_cla"`
 }
 
-// checkTable holds what is announced against what is published: every announced
-// key has a value or an explicit unknown, no value is without a key, every value
+// checkTable holds what is announced against what is published: Home Assistant
+// takes every document, every announced key has a value or an explicit unknown, no value is without a key, every value
 // of an enum is among its options.
 func (w *world) checkTable() {
 	w.t.Helper()
@@ -42,6 +43,11 @@ func (w *world) checkTable() {
 		}
 	}
 	for _, topic := range w.broker.Topics() {
+		if strings.HasSuffix(topic, "/config") {
+			for _, p := range discovery.Check(topic, []byte(w.value(topic))) {
+				w.t.Errorf("%s: Home Assistant: %+v", topic, p)
+			}
+		}
 		if strings.HasPrefix(topic, "hikbridge/") && !strings.HasSuffix(topic, "/availability") && !announced[topic] {
 			w.t.Errorf("%s has the value %q and isn't announced", topic, w.value(topic))
 		}
