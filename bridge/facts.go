@@ -16,6 +16,9 @@ var errNoIdentity = errors.New("it tells no serial number, MAC address or device
 
 // apply takes an answer into what is known.
 func (r *recorder) apply(a answer) {
+	if r.known == nil && a.task != taskInfo {
+		return // nobody knows yet whose answer it is
+	}
 	switch a.task {
 	case taskInfo:
 		r.identify(a)
@@ -45,6 +48,28 @@ func (r *recorder) apply(a answer) {
 	case taskAccount:
 	default:
 		panic("bridge: unknown task")
+	}
+}
+
+// forget makes what a question told unknown: it isn't answered any more.
+func (r *recorder) forget(t task) {
+	if r.known == nil {
+		return
+	}
+	l := &r.live
+	switch t {
+	case taskInputs, taskProxyStatus:
+		for _, c := range r.known.Channels {
+			if c.Input == (t == taskInputs) {
+				delete(l.states, c.ID)
+			}
+		}
+	case taskStatus:
+		l.status, l.boot = nil, time.Time{}
+	case taskStorage:
+		clear(l.disks)
+	case taskClock:
+		l.clock = nvr.Maybe[time.Duration]{}
 	}
 }
 

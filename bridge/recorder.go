@@ -31,6 +31,11 @@ const (
 	strangerRetry = time.Minute
 	// silentAfter is how many questions in a row must stay unanswered.
 	silentAfter = 2
+	// settledAfter is how long a recorder that was silent must have answered until
+	// "not supported" is believed.
+	settledAfter = 10 * time.Minute
+	// staleAfter refusals in a row what was told before isn't shown any more.
+	staleAfter = 5
 	// bootMoved is how far a boot time must move to be published again.
 	bootMoved = time.Minute
 	// clockMoved is the same for the clock difference.
@@ -50,12 +55,12 @@ type recorder struct {
 	inbox chan any // answer or retry
 
 	// All below is owned by the loop.
-	plan   plan
-	asking bool      // a question is with the requester
-	hold   time.Time // nothing is asked before
-	known  *remembered
-	live   live
-	retry  *retry // accepted command that waits for its outcome
+	plan    plan
+	asking  bool      // a question is with the requester
+	hold    time.Time // nothing is asked before
+	known   *remembered
+	live    live
+	retries []retry // accepted commands that wait for their outcome
 
 	shown     shown
 	documents map[string][sha256.Size]byte // by topic: what was published
@@ -72,9 +77,11 @@ type live struct {
 	asked   bool      // an answer came, or silence was found
 	since   time.Time // of answers
 	silent  int       // questions without answer in a row
-	ready   bool      // signed in, identity as remembered, since it last answered
-	trouble error     // why it isn't ready
-	found   *nvr.Info // another box at the address
+	// wasSilent: it didn't answer for a while in this run, and may have booted.
+	wasSilent bool
+	ready     bool      // signed in, identity as remembered, since it last answered
+	trouble   error     // why it isn't ready
+	found     *nvr.Info // another box at the address
 
 	status *nvr.Status
 	boot   time.Time
@@ -186,22 +193,17 @@ func (r *recorder) handle(ctx context.Context, m any) {
 
 func (r *recorder) answer(a answer) {
 	delete(r.live.denied, a.task)
-	switch outcomeOf(a.err) {
-	case answered:
+	what := outcomeOf(a.err)
+	if what != silent && !isRemembered(a.err) {
 		r.heard(a.at)
+	}
+	switch what {
+	case answered:
 		r.plan.answered(a.task, a.at)
 		r.apply(a)
-	case unsupported:
-		r.heard(a.at)
-		r.plan.drop(a.task, a.at)
-		if a.task == taskInfo {
-			r.notReady(errNoIdentity, a.at.Add(signInRetry))
-		}
-	case refused:
-		r.heard(a.at)
-		r.wasRefused(a)
+	case unsupported, refused:
+		r.wasRefused(a, what == unsupported)
 	case notSignedIn:
-		r.heard(a.at)
 		r.notReady(a.err, a.at.Add(signInRetry))
 	case silent:
 		r.missed(a)
@@ -209,20 +211,38 @@ func (r *recorder) answer(a answer) {
 	r.finishRetry()
 }
 
-// wasRefused asks again later, or gives up on what was refused for longer than
-// any boot takes. The identity is what everything else waits for.
-func (r *recorder) wasRefused(a answer) {
+// isRemembered says that the recorder wasn't asked.
+func isRemembered(err error) bool {
+	var s *nvr.StatusError
+	return errors.As(err, &s) && s.Remembered()
+}
+
+// wasRefused asks again later. It gives up on what isn't supported, unless the
+// recorder was silent lately and may be booting, and on what was refused for
+// longer than any boot takes. The identity is what everything else waits for.
+func (r *recorder) wasRefused(a answer, unsupported bool) {
 	r.log.Debug("question refused", keyQuestion, a.task, keyError, a.err)
-	r.plan.refused(a.task, a.at)
 	forbidden := errors.Is(a.err, nvr.ErrForbidden)
 	r.live.denied[a.task] = forbidden
+	settled := !r.live.wasSilent || a.at.Sub(r.live.since) >= settledAfter
 	switch {
 	case a.task == taskInfo:
+		r.plan.refused(a.task, a.at)
 		r.notReady(a.err, a.at.Add(retryTask))
+		return
 	case a.task == taskAccount: // DS-2CD2532F V5.2.0 answers 500; the identity signs in as well
 		r.plan.drop(a.task, a.at)
-	case r.plan.hopeless(a.task) && !forbidden && !errors.Is(a.err, nvr.ErrBusy):
-		r.client.GiveUp(a.err)
+		return
+	case unsupported && settled:
+		r.plan.drop(a.task, a.at)
+	default:
+		r.plan.refused(a.task, a.at)
+		if r.plan.hopeless(a.task) && !forbidden && !errors.Is(a.err, nvr.ErrBusy) {
+			r.client.GiveUp(a.err)
+		}
+	}
+	if (unsupported && settled) || r.plan.entries[a.task].fails >= staleAfter {
+		r.forget(a.task)
 	}
 }
 
@@ -265,7 +285,7 @@ func (r *recorder) fellSilent(a answer) {
 		l.since = a.at
 		r.warn("recorder doesn't answer", a.err, a.at)
 	}
-	l.answers, l.asked, l.ready, l.trouble = false, true, false, a.err
+	l.answers, l.asked, l.ready, l.trouble, l.wasSilent = false, true, false, a.err, true
 }
 
 // warn writes a failure into the diary and keeps it as the last error.
@@ -305,20 +325,22 @@ func (r *recorder) trySignIn(cmd retry) {
 	r.log.Info("sign-in is tried again", keyBy, cmd.by)
 	r.plan.reset()
 	r.hold, r.live.trouble = time.Time{}, nil
-	r.retry = &cmd
+	r.retries = append(r.retries, cmd) // they come at verdictRate at most
 }
 
 // finishRetry tells what came of it, once something did.
 func (r *recorder) finishRetry() {
-	if r.retry == nil || !r.live.ready && r.live.trouble == nil {
+	if len(r.retries) == 0 || !r.live.ready && r.live.trouble == nil {
 		return
 	}
 	what, message := outcomeDone, "signed in"
 	if !r.live.ready {
 		what, message = outcomeFailed, r.live.trouble.Error()
 	}
-	r.site.outcome(r.cfg.Name, *r.retry, what, message)
-	r.retry = nil
+	for _, cmd := range r.retries {
+		r.site.outcome(r.cfg.Name, cmd, what, message)
+	}
+	r.retries = nil
 }
 
 // goodbye says that nothing is known from now on.

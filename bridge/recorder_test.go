@@ -632,3 +632,70 @@ func TestABadDiskNeedsAttention(t *testing.T) {
 		}
 	})
 }
+
+func TestOneOddAnswerAfterARebootIsNotBelievedForGood(t *testing.T) {
+	for _, path := range []string{"System/deviceInfo", "ContentMgmt/InputProxy/channels/status", "System/status", "Security/userCheck"} {
+		for _, status := range []int{404, 403} {
+			t.Run(fmt.Sprintf("%s %d", path, status), func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					w := newWorld(t, map[string]nvrtest.Config{"garage": {}})
+					w.start()
+					time.Sleep(time.Minute)
+					r := w.recorders["garage"]
+					r.Reboot(time.Minute)
+					r.Fail(nvrtest.Fault{Path: path, Exact: true, Answers: nvrtest.Granted, Status: status, Times: 1})
+					time.Sleep(2 * time.Minute)
+					r.SetCamera(nvrtest.IP(1), false, "netUnreachable")
+					time.Sleep(2 * time.Minute)
+					w.expect("four minutes later", map[string]string{
+						"hikbridge/garage/availability": "online", "hikbridge/garage/ch/1/connection": "OFF", "hikbridge/garage/needs_attention": "OFF",
+					})
+				})
+			})
+		}
+	}
+}
+
+func TestAnIdentityThatIsRefusedAtFirstIsAskedAgain(t *testing.T) {
+	for _, sub := range []string{"notSupport", "lowPrivilege"} {
+		t.Run(sub, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t, map[string]nvrtest.Config{"garage": {}})
+				w.recorders["garage"].Fail(nvrtest.Fault{Path: "System/deviceInfo", Answers: nvrtest.Granted, Status: 403, SubStatus: sub, Times: 1})
+				w.start()
+				time.Sleep(10 * time.Minute)
+				w.expect("later", map[string]string{"hikbridge/garage/availability": "online"})
+			})
+		})
+	}
+}
+
+func TestWhatIsNotAnsweredAnyMoreIsUnknown(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, map[string]nvrtest.Config{"garage": {}})
+		w.start()
+		time.Sleep(time.Minute)
+		w.recorders["garage"].Fail(nvrtest.Fault{Path: "ContentMgmt/InputProxy/channels/status", Answers: nvrtest.Granted, Status: 503, SubStatus: "deviceBusy"})
+		time.Sleep(10 * time.Minute)
+		w.expect("refused for long", map[string]string{"hikbridge/garage/availability": "online", "hikbridge/garage/ch/1/connection": "None"})
+		w.recorders["garage"].ClearFaults()
+		time.Sleep(time.Minute)
+		w.expect("answered again", map[string]string{"hikbridge/garage/ch/1/connection": "ON"})
+	})
+}
+
+func TestEveryAcceptedCommandHasItsOutcome(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, map[string]nvrtest.Config{"garage": {}})
+		w.start()
+		time.Sleep(time.Minute)
+		for range 3 {
+			w.broker.Publish("hikbridge/command/garage/retry_sign_in", []byte("PRESS"), false)
+		}
+		time.Sleep(10 * time.Second)
+		got := w.results("garage")
+		if strings.Count(got, "accepted") != 3 || strings.Count(got, "done") != 3 {
+			t.Errorf("results: %s", got)
+		}
+	})
+}

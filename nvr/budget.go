@@ -30,6 +30,9 @@ const (
 	lastTries = 2
 	// lockMargin is waited beyond the lock time that the recorder tells.
 	lockMargin = time.Minute
+	// secondTry is when credentials that were accepted before are tried once more
+	// after a rejection: a booting recorder rejects everyone for a moment.
+	secondTry = time.Minute
 	// maxRemembered bounds the paths that are remembered as not supported.
 	maxRemembered = 512
 )
@@ -52,6 +55,7 @@ type record struct {
 	LockedUntil time.Time `json:"locked_until,omitzero"`
 	InARow      int       `json:"rejections_in_a_row,omitempty"`
 	RejectedBy  string    `json:"rejected_credentials,omitempty"`
+	AcceptedOf  string    `json:"accepted_credentials,omitempty"`
 	TriesLeft   *int      `json:"tries_left,omitempty"`
 	// Suspect is the path of the last rejection, Doubted the one before it that
 	// was followed by success; see budget.accepted.
@@ -87,8 +91,8 @@ func openBudget(dir, address, username, password string) (*budget, error) {
 	case err != nil:
 		return nil, fmt.Errorf("%w: %w", ErrState, err)
 	case json.Unmarshal(content, &b.r) != nil || b.r.Salt == "":
-		if err := os.Rename(b.path, b.path+".damaged"); err != nil {
-			return nil, fmt.Errorf("%w: set the damaged file aside: %w", ErrState, err)
+		if err := os.WriteFile(b.path+".damaged", content, 0o600); err != nil {
+			return nil, fmt.Errorf("%w: keep the damaged file: %w", ErrState, err)
 		}
 		b.r = record{Salt: newSalt(), Attempts: []attempt{{At: time.Now()}, {At: time.Now()}}}
 		if err := b.save(); err != nil {
@@ -100,17 +104,23 @@ func openBudget(dir, address, username, password string) (*budget, error) {
 		return nil, fmt.Errorf("hash the credentials: %w", err)
 	}
 	b.credentials = hex.EncodeToString(key)
-	b.clampFuture(time.Now())
+	b.anchor(time.Now())
 	return b, nil
 }
 
-// clampFuture takes times that lie ahead of the clock as just now: after a
-// clock that went back nothing may count for ever, and nothing too short.
-func (b *budget) clampFuture(now time.Time) {
+// anchor ties the times that were read to this process's own clock, so that a
+// step of the wall clock doesn't move them. What lies ahead counts as just now:
+// after a clock that went back nothing may count for ever, and nothing too short.
+func (b *budget) anchor(now time.Time) {
+	b.r.InARow = max(b.r.InARow, 0)
+	ahead := false
 	for i := range b.r.Attempts {
-		if b.r.Attempts[i].At.After(now) {
-			b.r.Attempts[i].At = now
-		}
+		at := b.r.Attempts[i].At
+		ahead = ahead || at.After(now)
+		b.r.Attempts[i].At = now.Add(min(0, at.Sub(now)))
+	}
+	if ahead {
+		b.save() // unwritten, they count for longer
 	}
 	if limit := now.Add(longestPause); b.r.NotBefore.After(limit) {
 		b.r.NotBefore = limit
@@ -136,21 +146,33 @@ func fileName(address string) string {
 	}, strings.ToLower(address))
 }
 
-// reserve makes n uses of the credentials durable before they are sent, or
-// says why none may be sent. refused is 1 when a request on a known nonce was
-// just answered by 401: that may have been a rejection too.
-func (b *budget) reserve(now time.Time, refused int) error {
+// mayReuse says whether a nonce that has worked may be used again without a
+// reservation. While any attempt counts, it may not: a 401 on it would take the
+// place of the fresh exchange that must follow.
+func (b *budget) mayReuse(now time.Time) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.prune(now)
-	for range refused {
-		b.r.Attempts = append(b.r.Attempts, attempt{At: now, Credentials: b.credentials})
-	}
+	return len(b.r.Attempts) == 0 && !b.r.FreshNonces
+}
+
+// note counts a use of a nonce that had worked and was refused this time, or
+// whose answer was lost: it may have been a failed login. Success frees it.
+func (b *budget) note(now time.Time) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.r.Attempts = append(b.r.Attempts, attempt{At: now, Credentials: b.credentials})
+	b.save() // what can't be written is counted in memory all the same
+}
+
+// reserve makes one use of the credentials durable before they are sent, or says
+// why none may be sent.
+func (b *budget) reserve(now time.Time) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.prune(now)
 	if err := b.allowed(now); err != nil {
-		if refused > 0 {
-			b.signedIn = false
-			b.save() // what can't be written is counted in memory all the same
-		}
+		b.signedIn = false
 		return err
 	}
 	b.r.Attempts = append(b.r.Attempts, attempt{At: now, Credentials: b.credentials})
@@ -166,6 +188,9 @@ func (b *budget) prune(now time.Time) {
 	b.r.Attempts = slices.DeleteFunc(b.r.Attempts, func(a attempt) bool {
 		return now.Sub(a.At) >= loginWindow
 	})
+	if len(b.r.Attempts) == 0 {
+		b.r.TriesLeft = nil // the recorder has forgotten them, too
+	}
 }
 
 // allowed says whether one more attempt may be made, and if not, until when.
@@ -213,15 +238,17 @@ func (b *budget) refusal(reason error, until time.Time) *SignInError {
 // accepted frees what these credentials had reserved. A path whose fresh nonce
 // was rejected twice, by a device that accepted the same credentials in between
 // and afterwards, is a missing right (seen on DS-7616NI-K2, which answers 401 to
-// it); it is not asked again.
-func (b *budget) accepted() {
+// it); it is not asked again. path is the one that is answered now.
+func (b *budget) accepted(path string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.signedIn = true
-	clean := len(b.r.Attempts) == 0 && b.r.InARow == 0 && b.r.Suspect == "" &&
-		b.r.LockedUntil.IsZero() && b.r.TriesLeft == nil
-	if clean {
-		return
+	b.r.AcceptedOf = b.credentials
+	if b.r.Suspect == path {
+		b.r.Suspect = ""
+	}
+	if b.r.Doubted == path {
+		b.r.Doubted = ""
 	}
 	if b.r.Suspect != "" && b.r.RejectedBy == b.credentials {
 		if b.r.Doubted == b.r.Suspect {
@@ -235,6 +262,17 @@ func (b *budget) accepted() {
 	b.r.InARow, b.r.RejectedBy, b.r.TriesLeft, b.r.Suspect = 0, "", nil, ""
 	b.r.NotBefore, b.r.LockedUntil = time.Time{}, time.Time{}
 	b.save() // unwritten, the reservation just counts for longer
+}
+
+// unjudged frees the last reservation after an answer that is neither yes nor no
+// (500 of a booting recorder), if these credentials were accepted before.
+func (b *budget) unjudged() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if n := len(b.r.Attempts); n > 0 && b.r.AcceptedOf == b.credentials {
+		b.r.Attempts = b.r.Attempts[:n-1]
+		b.save()
+	}
 }
 
 // rejected opens the breaker: the reserved attempts of these credentials were
@@ -251,6 +289,9 @@ func (b *budget) rejected(now time.Time, l lockReport, path string) *SignInError
 	pause := longestPause
 	if b.r.InARow < 4 {
 		pause = min(longestPause, loginWindow<<b.r.InARow)
+	}
+	if b.r.InARow == 0 && b.r.AcceptedOf == b.credentials {
+		pause = secondTry
 	}
 	b.r.InARow++
 	b.r.RejectedBy, b.r.Suspect = b.credentials, path

@@ -22,7 +22,10 @@ const (
 	// idleTimeout is shorter than the 60 s after which devices close.
 	idleTimeout = 30 * time.Second
 	// deniedFor is how long a missing right isn't asked for again.
-	deniedFor = time.Hour
+	deniedFor = 10 * time.Minute
+	// unsettledFor is how long after trouble a refusal isn't believed for good: a
+	// recorder that boots says odd things.
+	unsettledFor = 10 * time.Minute
 )
 
 // Config names one recorder. All fields but TLS, Fingerprint and Dial are
@@ -57,8 +60,9 @@ type Client struct {
 	nonce *nonce
 	stale []time.Time // when nonces that had worked were refused lately
 
-	mu     sync.Mutex
-	denied map[string]time.Time // path → when a missing right was told
+	mu      sync.Mutex
+	trouble time.Time            // when an answer was lost or 5xx last
+	denied  map[string]time.Time // path → when a missing right was told
 }
 
 // New makes a client; nothing is sent before the first call. Its error is for
@@ -113,7 +117,7 @@ func parseURL(s string) (*url.URL, error) {
 	if port == "" {
 		port = map[string]string{"http": "80", "https": "443"}[u.Scheme]
 	}
-	return &url.URL{Scheme: u.Scheme, Host: net.JoinHostPort(strings.ToLower(u.Hostname()), port)}, nil
+	return &url.URL{Scheme: u.Scheme, Host: net.JoinHostPort(strings.TrimSuffix(strings.ToLower(u.Hostname()), "."), port)}, nil
 }
 
 // Close gives the connections back. The client must not be used afterwards.
@@ -145,8 +149,12 @@ func isAnswer(err error) bool {
 	return errors.As(err, &s)
 }
 
-// remembered answers for a path that needs no request.
+// remembered answers for a path that needs no request. The identity is always
+// asked: everything else hangs on it.
 func (c *Client) remembered(path string) error {
+	if path == pathDeviceInfo {
+		return nil
+	}
 	if c.budget.isUnsupported(path) {
 		return &StatusError{Method: http.MethodGet, Path: path, HTTP: http.StatusForbidden, Sub: "notSupport", remembered: true}
 	}
@@ -160,12 +168,14 @@ func (c *Client) remembered(path string) error {
 
 func (c *Client) learn(path string, err error) {
 	var s *StatusError
-	if !errors.As(err, &s) || s.remembered {
+	if !errors.As(err, &s) || s.remembered || path == pathDeviceInfo {
 		return
 	}
 	switch {
 	case errors.Is(err, ErrUnsupported):
-		c.budget.noteUnsupported(path)
+		if c.settled() {
+			c.budget.noteUnsupported(path)
+		}
 	case errors.Is(err, ErrForbidden):
 		c.mu.Lock()
 		defer c.mu.Unlock()
@@ -173,6 +183,19 @@ func (c *Client) learn(path string, err error) {
 			c.denied[path] = time.Now()
 		}
 	}
+}
+
+// settled says that no answer was lost or 5xx lately.
+func (c *Client) settled() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.trouble.IsZero() || time.Since(c.trouble) >= unsettledFor
+}
+
+func (c *Client) unsettle() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.trouble = time.Now()
 }
 
 // call sends one request in its turn and returns the body of an answer with
@@ -188,7 +211,14 @@ func (c *Client) call(ctx context.Context, method, path string, limit int64) ([]
 	}
 	resp, err := c.roundTrip(ctx, method, path)
 	if err != nil {
+		var signIn *SignInError
+		if !errors.As(err, &signIn) {
+			c.unsettle()
+		}
 		return nil, withFingerprint(err)
+	}
+	if resp.StatusCode >= 500 {
+		c.unsettle()
 	}
 	defer resp.Body.Close()
 	body, err := readAll(resp.Body, limit)

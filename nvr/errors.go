@@ -47,6 +47,9 @@ type StatusError struct {
 	remembered bool
 }
 
+// Remembered says that nothing was asked: the answer is an earlier one.
+func (e *StatusError) Remembered() bool { return e.remembered }
+
 func (e *StatusError) Error() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s %s: HTTP %d", e.Method, e.Path, e.HTTP)

@@ -79,11 +79,14 @@ func (b *budget) idleState() SignInState {
 // and forgets what the account was refused. Its error says why no try is
 // possible (a *SignInError with the time); nothing is sent by it.
 func (c *Client) RetrySignIn() error {
+	c.mu.Lock()
+	clear(c.denied)
+	c.mu.Unlock()
 	b := c.budget
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.r.Unsupported, b.r.Suspect, b.r.Doubted = nil, "", ""
-	clear(c.denied)
+	b.save() // unwritten, a restart brings them back
 	if b.signedIn {
 		return nil
 	}
@@ -128,13 +131,7 @@ func (b *budget) remember(path string) bool {
 	return true
 }
 
-// needsFreshNonces says whether this recorder refuses to see a nonce again.
-func (b *budget) needsFreshNonces() bool {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.r.FreshNonces
-}
-
+// noteFreshNonces: this recorder refuses to see a nonce again.
 func (b *budget) noteFreshNonces() {
 	b.mu.Lock()
 	defer b.mu.Unlock()

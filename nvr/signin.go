@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"strings"
 	"time"
@@ -37,15 +38,43 @@ type nonce struct {
 // roundTrip sends one request, with a sign-in if the recorder wants one; the
 // caller holds the turn and closes the body. The answer is no 401.
 func (c *Client) roundTrip(ctx context.Context, method, path string) (*http.Response, error) {
-	if n := c.nonce; n != nil && !c.budget.needsFreshNonces() {
-		resp, err := c.send(ctx, method, path, n, true)
-		if err != nil || resp.StatusCode != http.StatusUnauthorized {
-			return resp, err
-		}
-		c.nonce = nil
-		return c.afterStale(ctx, method, path, resp)
+	if c.nonce != nil && c.budget.mayReuse(time.Now()) {
+		return c.again(ctx, method, path)
 	}
-	return c.fromChallenge(ctx, method, path, 0)
+	return c.fromChallenge(ctx, method, path, false)
+}
+
+// again sends one request on the nonce that has worked. An answer that is lost
+// may have been a rejection: it counts, and the nonce isn't used any more.
+func (c *Client) again(ctx context.Context, method, path string) (*http.Response, error) {
+	resp, err := c.send(ctx, method, path, c.nonce, false)
+	if err != nil {
+		c.nonce = nil
+		if !isDial(err) {
+			c.budget.note(time.Now())
+		}
+		return nil, err
+	}
+	switch resp.StatusCode {
+	case http.StatusUnauthorized:
+		c.nonce = nil
+		c.budget.note(time.Now())
+		return c.afterStale(ctx, method, path, resp)
+	case http.StatusForbidden:
+		if lock := peekLock(resp); lock.locked {
+			resp.Body.Close()
+			c.nonce = nil
+			c.budget.note(time.Now())
+			return nil, c.budget.locked(time.Now(), lock)
+		}
+	}
+	return resp, nil
+}
+
+// isDial says that no connection was made, so nothing was sent.
+func isDial(err error) bool {
+	var op *net.OpError
+	return errors.As(err, &op) && op.Op == "dial"
 }
 
 // afterStale goes on from a 401 on a nonce that had worked: one fresh exchange,
@@ -56,13 +85,14 @@ func (c *Client) afterStale(ctx context.Context, method, path string, resp *http
 		return nil, c.budget.locked(time.Now(), lock)
 	}
 	if err != nil {
-		return c.fromChallenge(ctx, method, path, 1)
+		return c.fromChallenge(ctx, method, path, true)
 	}
-	return c.signIn(ctx, method, path, fresh, 1)
+	return c.signIn(ctx, method, path, fresh, true)
 }
 
-// fromChallenge asks without credentials first.
-func (c *Client) fromChallenge(ctx context.Context, method, path string, refused int) (*http.Response, error) {
+// fromChallenge asks without credentials first. stale says that a nonce that had
+// worked was just refused.
+func (c *Client) fromChallenge(ctx context.Context, method, path string, stale bool) (*http.Response, error) {
 	asked := time.Now()
 	resp, err := c.send(ctx, method, path, nil, true)
 	if err != nil || resp.StatusCode != http.StatusUnauthorized {
@@ -78,12 +108,12 @@ func (c *Client) fromChallenge(ctx context.Context, method, path string, refused
 	if took := time.Since(asked); took > slowChallenge {
 		return nil, fmt.Errorf("%w: the challenge alone took %v", ErrSlow, took.Round(time.Millisecond))
 	}
-	return c.signIn(ctx, method, path, fresh, refused)
+	return c.signIn(ctx, method, path, fresh, stale)
 }
 
 // signIn answers a fresh challenge under a reservation of the login budget.
-func (c *Client) signIn(ctx context.Context, method, path string, fresh *nonce, refused int) (*http.Response, error) {
-	if err := c.budget.reserve(time.Now(), refused); err != nil {
+func (c *Client) signIn(ctx context.Context, method, path string, fresh *nonce, stale bool) (*http.Response, error) {
+	if err := c.budget.reserve(time.Now()); err != nil {
 		return nil, err
 	}
 	ctx, cancel := outlast(ctx)
@@ -101,13 +131,15 @@ func (c *Client) signIn(ctx context.Context, method, path string, fresh *nonce, 
 		resp.Body.Close()
 		return nil, c.reject(lock, path)
 	}
-	c.budget.accepted()
-	if refused > 0 {
+	if resp.StatusCode >= 300 && resp.StatusCode < 400 || resp.StatusCode >= 500 {
+		c.budget.unjudged()
+		return resp, nil
+	}
+	c.budget.accepted(path)
+	if stale {
 		c.noteStale(time.Now())
 	}
-	if resp.StatusCode < 500 { // a booting recorder's 500 proves nothing
-		c.nonce = fresh
-	}
+	c.nonce = fresh
 	return resp, nil
 }
 

@@ -436,3 +436,135 @@ func TestASignInOutlastsTheCallersDeadline(t *testing.T) {
 		}
 	})
 }
+
+func TestRejectionsOnAKnownNonceWhoseAnswersAreLostCount(t *testing.T) {
+	for name, fault := range map[string]nvrtest.Fault{
+		"reset":     {Answers: nvrtest.Rejections, ResetAfterRequest: true},
+		"no answer": {Answers: nvrtest.Rejections, NoAnswer: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				r := recorder(t, nvrtest.Config{})
+				c := open(t, r, t.TempDir(), password)
+				defer c.Close()
+				if _, err := c.Info(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+				r.SetPassword("canary-new")
+				r.Fail(fault)
+				for range 10 {
+					c.Info(t.Context())
+				}
+				if n := r.MaxRejectedIn(window); n > 2 {
+					t.Errorf("%d rejected logins", n)
+				}
+			})
+		})
+	}
+}
+
+func TestAStaleNonceAfterACorrectedPasswordCostsNothing(t *testing.T) {
+	for name, c := range map[string]nvrtest.Config{"nonces good for 3": {NonceUses: 3}, "nonces good for a minute": {NonceLife: time.Minute}} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				r := recorder(t, c)
+				dir := t.TempDir()
+				wrong := open(t, r, dir, "canary-wrong")
+				wrong.Info(t.Context())
+				wrong.Close()
+				right := open(t, r, dir, password)
+				defer right.Close()
+				for range 60 {
+					if _, err := right.Info(t.Context()); err != nil {
+						t.Fatal(err)
+					}
+					time.Sleep(30 * time.Second)
+				}
+			})
+		})
+	}
+}
+
+func TestABootThatRejectsEveryoneForAMomentIsNoLongBlindness(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := recorder(t, nvrtest.Config{Lock: nvrtest.LockNone})
+		c := open(t, r, t.TempDir(), password)
+		defer c.Close()
+		if _, err := c.Info(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		r.RebootWith(nvrtest.Boot{Down: 90 * time.Second, Denies: 20 * time.Second})
+		for range 4 { // a bridge asks every 20 to 30 seconds
+			time.Sleep(20 * time.Second)
+			c.Info(t.Context())
+		}
+		time.Sleep(11 * time.Second)
+		back := time.Now()
+		for {
+			if _, err := c.Info(t.Context()); err == nil {
+				break
+			}
+			if time.Since(back) > 3*time.Minute {
+				t.Fatal("still not signed in 3 minutes after the boot")
+			}
+			time.Sleep(10 * time.Second)
+		}
+		if n := r.MaxRejectedIn(window); n > 2 {
+			t.Errorf("%d rejected logins", n)
+		}
+	})
+}
+
+func TestTriesLeftAreForgottenWithTheAttempts(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := recorder(t, nvrtest.Config{})
+		r.Fail(nvrtest.Fault{Answers: nvrtest.Rejections, Status: 401, Times: 1, Body: []byte(`<userCheck><statusValue>401</statusValue><lockStatus>unlock</lockStatus><retryLoginTime>2</retryLoginTime></userCheck>`)})
+		dir := t.TempDir()
+		c := open(t, r, dir, "canary-wrong")
+		c.Account(t.Context())
+		c.Close()
+		time.Sleep(window)
+		c = open(t, r, dir, password)
+		defer c.Close()
+		if _, err := c.Account(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	})
+}
+
+func TestALockToldBy403OnAKnownNonceIsALock(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := recorder(t, nvrtest.Config{})
+		c := open(t, r, t.TempDir(), password)
+		defer c.Close()
+		if _, err := c.Info(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		r.Fail(nvrtest.Fault{Answers: nvrtest.Granted, Status: 403, SubStatus: "userLocked"})
+		if _, err := c.Status(t.Context()); !errors.Is(err, nvr.ErrLocked) {
+			t.Fatalf("got %v", err)
+		}
+		if s := c.SignIn(); s.State != nvr.SignInLocked {
+			t.Fatalf("state %v", s.State)
+		}
+	})
+}
+
+func TestRetryingBesideRequestsIsSafe(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := recorder(t, nvrtest.Config{})
+		r.SetRights(nvrtest.Rights{Lacks: []string{"logOrStateCheck"}})
+		c := open(t, r, t.TempDir(), password)
+		defer c.Close()
+		var users sync.WaitGroup
+		for range 4 {
+			users.Go(func() {
+				for range 20 {
+					c.Status(t.Context())
+					c.RetrySignIn()
+				}
+			})
+		}
+		users.Wait()
+	})
+}
