@@ -19,9 +19,18 @@
 // sends no credential.
 //
 // A 401 on a nonce that worked before gets one fresh exchange: the nonce may
-// have been forgotten by a reboot. A recorder that does so twice in 35 minutes
-// is given a fresh challenge for every request from then on, until its firmware
-// changes.
+// have been forgotten by a reboot. It counts until that exchange succeeds, and so
+// does a request on such a nonce whose answer is lost. While anything counts,
+// every request asks for a fresh challenge. A recorder that refuses known nonces
+// twice in 35 minutes is given a fresh challenge for every request from then on,
+// until its firmware changes. Credentials that were accepted before are tried
+// once more a minute after a rejection, as a booting recorder rejects everyone
+// for a moment.
+//
+// What isn't covered: an address that is written in another way (a name instead
+// of a number, another port) has a budget of its own; a wall clock that is set
+// forward between two runs ages what was counted; a lost answer is freed by a
+// later success of the same credentials.
 //
 // # Errors
 //
@@ -30,7 +39,8 @@
 // sign-in that failed or isn't tried is a *SignInError (ErrUnauthorized,
 // ErrLocked, ErrPaused) that tells until when. What answered "not supported" is
 // remembered with the firmware and isn't asked again: the call returns the same
-// error without a request.
+// error without a request. A recorder that lost answers in the last ten minutes
+// may be booting; what it refuses then isn't remembered.
 //
 // What a device doesn't tell is absent, never zero: see Maybe.
 package nvr
