@@ -111,6 +111,9 @@ func (b Bridge) RecorderDocuments(r Recorder) []Document {
 }
 
 func recorderOnWire(r Recorder, entities []Entity, via string) wireDevice {
+	if via == bounded(r.ID) {
+		via = "" // a topic that is also a serial number: a device isn't connected by itself
+	}
 	w := wireDevice{
 		Name:         distinct(first(clean(r.Title), clean(r.Model), level(r.Name)), "recorder", entities),
 		Manufacturer: clean(r.Manufacturer), Model: clean(r.Model), Serial: told(r.Serial),

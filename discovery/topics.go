@@ -45,7 +45,7 @@ func (b Bridge) Result(target string) string { return b.RecorderTopic(target) + 
 func (b Bridge) commands(target string) string { return b.Base() + "/command/" + level(target) }
 
 // id is the bridge's own device id.
-func (b Bridge) id() string { return bounded(b.Base()) }
+func (b Bridge) id() string { return first(bounded(b.Base()), defaultTopic) }
 
 // documentTopic is where the document of a device with this id stands.
 func (b Bridge) documentTopic(id string) string {
