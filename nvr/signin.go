@@ -45,15 +45,21 @@ func (c *Client) roundTrip(ctx context.Context, method, path string) (*http.Resp
 }
 
 // again sends one request on the nonce that has worked. An answer that is lost
-// may have been a rejection: it counts, and the nonce isn't used any more.
+// may have been a rejection: it counts, and the nonce isn't used any more. A
+// question is asked once more then, from the challenge on.
 func (c *Client) again(ctx context.Context, method, path string) (*http.Response, error) {
 	resp, err := c.send(ctx, method, path, c.nonce, false)
 	if err != nil {
 		c.nonce = nil
-		if !isDial(err) {
-			c.budget.note(time.Now())
+		if isDial(err) {
+			return nil, err
 		}
-		return nil, err
+		c.budget.note(time.Now())
+		if ctx.Err() != nil || method != http.MethodGet {
+			return nil, err
+		}
+		// A kept connection that the device closed meanwhile looks like this.
+		return c.fromChallenge(ctx, method, path, false)
 	}
 	switch resp.StatusCode {
 	case http.StatusUnauthorized:

@@ -568,3 +568,20 @@ func TestRetryingBesideRequestsIsSafe(t *testing.T) {
 		users.Wait()
 	})
 }
+
+func TestAKeptConnectionThatTheDeviceClosedCostsNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := recorder(t, nvrtest.Config{})
+		c := open(t, r, t.TempDir(), password)
+		defer c.Close()
+		for range 20 {
+			if _, err := c.Info(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			r.Fail(nvrtest.Fault{Reset: true, Times: 1})
+			if _, err := c.Status(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+		}
+	})
+}
