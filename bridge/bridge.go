@@ -296,7 +296,7 @@ func (s *site) verdict(target string, v *verdict) {
 	if err != nil {
 		panic("bridge: encode verdict: " + err.Error())
 	}
-	s.mqtt.Publish(mqtt.Message{Class: mqtt.Event, Topic: s.device.Result(target), Payload: payload})
+	s.mqtt.Publish(mqtt.Message{Class: mqtt.Answer, Topic: s.device.Result(target), Payload: payload})
 }
 
 // outcome publishes what came of an accepted command. One that was for all

@@ -83,6 +83,7 @@ type item struct {
 	class   Class
 	retain  bool
 	alone   bool // nothing else may be under way with it
+	live    bool // it is new, not replayed
 }
 
 func (it item) qos() byte {
@@ -94,6 +95,12 @@ func (it item) qos() byte {
 	default:
 		return 1
 	}
+}
+
+// plain says that QoS 0 does for a message: a new state or event that no broker closes the connection on. An empty payload
+// clears a topic, which must be acknowledged.
+func (it item) plain() bool {
+	return it.live && !it.alone && it.payload != "" && !it.large() && (it.class == State || it.class == Event)
 }
 
 func (it item) large() bool { return len(it.payload) > large }
@@ -326,6 +333,7 @@ func (o *outbox) next(idle bool) (it item, ok bool) {
 	}
 	if fromFIFO {
 		it = o.fifo.peek()
+		it.live = true
 	} else {
 		it = due(o.pending[class].peek())
 	}
@@ -412,6 +420,13 @@ func (o *outbox) replayed() bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	return o.open && !o.replaying
+}
+
+// lose counts messages of which nobody knows whether the broker got them.
+func (o *outbox) lose(n int) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.lost += n
 }
 
 // sent takes account of a message that the broker has.
