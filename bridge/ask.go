@@ -8,11 +8,23 @@ import (
 	"hikbridge/nvr"
 )
 
+// question is what is asked. Some are about one disk or channel, by its id as
+// listed.
+type question struct {
+	task task
+	id   string
+	kind nvr.Kind
+	// from is device time: a month, or with first the day whose first recording is
+	// asked for.
+	from  time.Time
+	first bool
+}
+
 // answer is what a recorder said to one question.
 type answer struct {
-	task task
-	at   time.Time
-	err  error
+	question
+	at  time.Time
+	err error
 
 	info     nvr.Info
 	caps     nvr.Capabilities
@@ -20,13 +32,20 @@ type answer struct {
 	states   []nvr.ChannelStatus
 	status   nvr.Status
 	disks    []nvr.Disk
-	clock    nvr.Maybe[time.Duration]
+	clock    nvr.Clock
+	triggers []nvr.Trigger
+	working  []nvr.Working
+	tracks   []nvr.Track
+	smart    nvr.SMART
+	oldest   nvr.Maybe[time.Time]
+	newest   nvr.Newest
+	picture  []byte
 }
 
 // ask puts one question; it blocks for at most the client's own deadlines.
-func ask(ctx context.Context, c *nvr.Client, t task) answer {
-	a := answer{task: t}
-	switch t {
+func ask(ctx context.Context, c *nvr.Client, q question) answer {
+	a := answer{question: q}
+	switch q.task {
 	case taskAccount:
 		_, a.err = c.Account(ctx)
 	case taskInfo:
@@ -45,6 +64,24 @@ func ask(ctx context.Context, c *nvr.Client, t task) answer {
 		a.disks, a.err = c.Storage(ctx)
 	case taskClock:
 		a.clock, a.err = c.Clock(ctx)
+	case taskTriggers:
+		a.triggers, a.err = c.Triggers(ctx)
+	case taskWorking:
+		a.working, a.err = c.Working(ctx)
+	case taskTracks:
+		a.tracks, a.err = c.Tracks(ctx)
+	case taskSMART:
+		a.smart, a.err = c.SMART(ctx, q.id)
+	case taskOldest:
+		if q.first {
+			a.oldest, a.err = c.FirstRecording(ctx, q.id, q.from)
+		} else {
+			a.oldest, a.err = c.FirstDay(ctx, q.id, q.from)
+		}
+	case taskNewest:
+		a.newest, a.err = c.Newest(ctx)
+	case taskPicture, taskTryPicture:
+		a.picture, a.err = c.Picture(ctx, q.kind, q.id)
 	default:
 		panic("bridge: unknown task")
 	}
@@ -73,7 +110,7 @@ func outcomeOf(err error) outcome {
 		return unsupported
 	case errors.As(err, &signIn), errors.Is(err, nvr.ErrState), errors.Is(err, nvr.ErrNoDigest):
 		return notSignedIn
-	case errors.As(err, &status), errors.Is(err, nvr.ErrDocument):
+	case errors.As(err, &status), errors.Is(err, nvr.ErrDocument), errors.Is(err, nvr.ErrNoPicture):
 		return refused
 	}
 	return silent

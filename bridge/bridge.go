@@ -35,6 +35,7 @@ type Bridge struct {
 	withheld   string                 // the last message that the broker doesn't take
 	unheard    string                 // the subscription that this connection doesn't give
 	stateError string                 // why the state directory can't be written
+	lost       int                    // messages that a slow or absent broker cost
 }
 
 // site is what the recorders' loops share: nothing in it is changed after New,
@@ -183,6 +184,10 @@ func (b *Bridge) loop(ctx context.Context) {
 			b.alive(now)
 		case now := <-second.C:
 			b.tellFloods(now)
+			if lost := b.site.mqtt.Stats().Lost; lost != b.lost {
+				b.lost = lost
+				b.publish()
+			}
 		case s := <-b.site.summaries:
 			b.state[s.Name] = s
 			b.publish()
@@ -222,7 +227,7 @@ func (b *Bridge) publish() {
 
 // command routes one message of the command tree: to a recorder, or to all.
 func (b *Bridge) command(now time.Time, m mqtt.Incoming) {
-	target, act, ok := b.route(m.Topic)
+	t, act, ok := b.route(m.Topic)
 	if m.Retained && len(m.Payload) > 0 {
 		b.site.mqtt.Publish(mqtt.Message{Class: mqtt.State, Topic: m.Topic, Retain: true})
 	}
@@ -230,51 +235,60 @@ func (b *Bridge) command(now time.Time, m mqtt.Incoming) {
 		b.site.cfg.Log.Warn("message on an unknown command topic", keyTopic, m.Topic)
 		return
 	}
-	gate := b.gates[target]
+	gate := b.gates[t.name]
 	if gate == nil {
 		gate = newGatekeeper()
-		b.gates[target] = gate
+		b.gates[t.name] = gate
 	}
-	v, ok := gate.check(now, act, m.Payload, m.Retained)
+	v, ok := gate.check(now, t, act, m.Payload, m.Retained)
 	if v == nil {
 		return
 	}
 	if ok {
-		v = b.deliver(target, v)
+		v = b.deliver(t, v)
 	}
-	b.site.verdict(target, v)
+	b.site.verdict(t.name, v)
 	if v.EventType != verdictAccepted {
-		b.site.cfg.Log.Warn("command refused", keyRecorder, target, keyAction, act, keyReason, v.Message)
+		b.site.cfg.Log.Warn("command refused", keyRecorder, t.name, keyAction, act, keyReason, v.Message)
 	}
 }
 
-// route reads a command's topic: <base>/command/<recorder or site>/<action>.
-func (b *Bridge) route(topic string) (target string, a action, ok bool) {
+// route reads a command's topic: <base>/command/<recorder or site>/<action>, or
+// <base>/command/<recorder>/ch/<camera>/<action>.
+func (b *Bridge) route(topic string) (t target, a action, ok bool) {
 	rest, ok := strings.CutPrefix(topic, b.site.cfg.Topic+"/command/")
 	if !ok {
-		return "", "", false
+		return target{}, "", false
 	}
-	target, name, ok := strings.Cut(rest, "/")
-	if !ok || name == "" || strings.Contains(name, "/") {
-		return "", "", false
+	levels := strings.Split(rest, "/")
+	switch {
+	case len(levels) == 2:
+		t, a = target{name: levels[0]}, action(levels[1])
+	case len(levels) == 4 && levels[1] == "ch" && levels[2] != "":
+		t, a = target{name: levels[0], camera: levels[2]}, action(levels[3])
 	}
-	if _, known := b.recorders[target]; !known && target != discovery.SiteTarget {
-		return "", "", false
+	_, known := b.recorders[t.name]
+	if a == "" || !known && (t.name != discovery.SiteTarget || t.camera != "") {
+		return target{}, "", false
 	}
-	return target, action(name), true
+	return t, a, true
 }
 
 // deliver hands an accepted command over; a full inbox refuses it.
-func (b *Bridge) deliver(target string, v *verdict) *verdict {
-	names := []string{target}
-	if target == discovery.SiteTarget {
+func (b *Bridge) deliver(t target, v *verdict) *verdict {
+	names := []string{t.name}
+	if t.name == discovery.SiteTarget {
 		names = b.names
 	}
 	for _, name := range names {
+		var m any = retry{id: v.ID, by: v.By, site: t.name == discovery.SiteTarget}
+		if v.Action == actionTakePicture {
+			m = snap{id: v.ID, by: v.By, camera: t.camera}
+		}
 		select {
-		case b.recorders[name].inbox <- retry{id: v.ID, by: v.By, site: target == discovery.SiteTarget}:
+		case b.recorders[name].inbox <- m:
 		default:
-			return &verdict{EventType: verdictRefused, ID: v.ID, Action: v.Action, By: v.By, Reason: "busy",
+			return &verdict{EventType: verdictRefused, ID: v.ID, Action: v.Action, By: v.By, Camera: v.Camera, Reason: "busy",
 				Message: fmt.Sprintf("recorder %s has too much to do; try again", name)}
 		}
 	}

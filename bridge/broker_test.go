@@ -78,7 +78,7 @@ func TestAfterAnyTroubleWithTheBrokerStatesAreRightASecondAfterItAcceptsUs(t *te
 func TestABrokerThatClosesOnLargePacketsGetsEverythingElse(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, map[string]nvrtest.Config{"garage": {Channels: 4}})
-		w.broker.MaxPacket(3000) // the recorder's document is larger
+		w.broker.MaxPacket(8000) // the recorder's document is larger
 		w.start()
 		time.Sleep(2 * time.Minute)
 		w.expect("with a small limit", map[string]string{

@@ -180,8 +180,8 @@ func (r *recorderCheck) documents(ctx context.Context) {
 	r.tell("system status", statusText(status), err)
 	disks, err := r.client.Storage(ctx)
 	r.tell("storage", disksText(disks), err)
-	difference, err := r.client.Clock(ctx)
-	r.tell("clock", clockText(difference), err)
+	clock, err := r.client.Clock(ctx)
+	r.tell("clock", clockText(clock.Difference), err)
 }
 
 // tell adds what a question gave: an answer, a missing right, or no support.

@@ -26,10 +26,25 @@ const (
 // action is what a command asks for, the last level of its topic.
 type action string
 
-const actionRetrySignIn action = "retry_sign_in"
+const (
+	actionRetrySignIn action = "retry_sign_in"
+	actionTakePicture action = "take_picture"
+)
 
-// plainActions may come without an envelope.
-var plainActions = map[action]bool{actionRetrySignIn: true}
+// known says whether there is such an action for a recorder or all of them, or
+// for a camera.
+func (a action) known(ofCamera bool) bool {
+	switch a {
+	case actionRetrySignIn:
+		return !ofCamera
+	case actionTakePicture:
+		return ofCamera
+	}
+	return false
+}
+
+// target is what a command is for: a recorder or the site, and a camera or none.
+type target struct{ name, camera string }
 
 // envelope is the payload of a command.
 type envelope struct {
@@ -49,6 +64,7 @@ type verdict struct {
 	Reason    string `json:"reason,omitempty"`
 	Message   string `json:"message,omitempty"`
 	By        string `json:"by,omitempty"`
+	Camera    string `json:"camera,omitempty"`
 }
 
 const (
@@ -78,7 +94,7 @@ func newGatekeeper() *gatekeeper { return &gatekeeper{seen: map[string]seenID{}}
 
 // check judges one command. ok tells that it may be carried out; v is its
 // verdict, nil when none is published (empty payload, flood).
-func (g *gatekeeper) check(now time.Time, a action, payload []byte, retained bool) (v *verdict, ok bool) {
+func (g *gatekeeper) check(now time.Time, t target, a action, payload []byte, retained bool) (v *verdict, ok bool) {
 	if len(payload) == 0 {
 		return nil, false
 	}
@@ -86,7 +102,8 @@ func (g *gatekeeper) check(now time.Time, a action, payload []byte, retained boo
 		g.dropped++
 		return nil, false
 	}
-	v = g.judge(now, a, payload, retained)
+	v = g.judge(now, t, a, payload, retained)
+	v.Camera = t.camera
 	return v, v.EventType == verdictAccepted
 }
 
@@ -109,13 +126,13 @@ func (g *gatekeeper) flood(now time.Time) *verdict {
 		Message: fmt.Sprintf("%d commands dropped: at most %d a second are looked at", n, verdictRate)}
 }
 
-func (g *gatekeeper) judge(now time.Time, a action, payload []byte, retained bool) *verdict {
+func (g *gatekeeper) judge(now time.Time, t target, a action, payload []byte, retained bool) *verdict {
 	refuse := func(reason, message string) *verdict {
 		return &verdict{EventType: verdictRefused, Action: a, Reason: reason, Message: message}
 	}
 	switch {
-	case !plainActions[a]:
-		return refuse("unknown_action", fmt.Sprintf("%.40q is no action; known: %s", string(a), actionRetrySignIn))
+	case !a.known(t.camera != ""):
+		return refuse("unknown_action", fmt.Sprintf("%.40q is no action; known: %s, and for cameras %s", string(a), actionRetrySignIn, actionTakePicture))
 	case retained:
 		return refuse("retained", "a retained command would be repeated at every connection; it was cleared, publish without RETAIN")
 	case len(payload) > maxCommand:

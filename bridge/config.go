@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"net"
+	"time"
 )
 
 // Secret is a password that can't be printed by accident: every way of
@@ -36,12 +37,29 @@ type Config struct {
 	DiscoveryPrefix string
 	// BirthTopic is where Home Assistant says "online" after its start.
 	BirthTopic string
+	// OffDelay ends an event that isn't repeated, 0 meaning DefaultOffDelay;
+	// OffDelays does so for single types of events, by their keys ("motion").
+	OffDelay  time.Duration
+	OffDelays map[string]time.Duration
+	// PictureInterval is how often an event brings a picture of one camera at
+	// most; 0 takes pictures on command only.
+	PictureInterval time.Duration
 	// StateDir is an existing directory that belongs to this process alone.
 	StateDir string
 	// Version is shown in Home Assistant as the bridge's version.
 	Version string
 	// Log gets the diary; it must not be nil.
 	Log *slog.Logger
+}
+
+func (c *Config) offDelay(kind string) time.Duration {
+	if d, ok := c.OffDelays[kind]; ok {
+		return d
+	}
+	if c.OffDelay > 0 {
+		return c.OffDelay
+	}
+	return DefaultOffDelay
 }
 
 // RecorderConfig names one recorder, or a camera that is addressed like one.

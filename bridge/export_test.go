@@ -4,7 +4,7 @@ import "time"
 
 // JudgeCommand gives the verdict on one command to a fresh gatekeeper.
 func JudgeCommand(now time.Time, action_ string, payload []byte, retained bool) (eventType string, accepted bool) {
-	v, ok := newGatekeeper().check(now, action(action_), payload, retained)
+	v, ok := newGatekeeper().check(now, target{name: "garage"}, action(action_), payload, retained)
 	if v == nil {
 		return "", ok
 	}
@@ -12,10 +12,10 @@ func JudgeCommand(now time.Time, action_ string, payload []byte, retained bool) 
 }
 
 // Route reads a command's topic on a bridge with one recorder.
-func Route(base, recorder, topic string) (target, act string, ok bool) {
+func Route(base, recorder, topic string) (name, camera, act string, ok bool) {
 	b := &Bridge{site: &site{cfg: Config{Topic: base}}, recorders: map[string]*recorderAlias{recorder: nil}}
 	t, a, ok := b.route(topic)
-	return t, string(a), ok
+	return t.name, t.camera, string(a), ok
 }
 
 // recorderAlias keeps the type apart from the parameter of Route.

@@ -3,6 +3,7 @@ package bridge
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"reflect"
 	"slices"
 	"strings"
@@ -39,16 +40,46 @@ func (r *recorder) apply(a answer) {
 		none := a.caps.Inputs.Known && a.caps.Inputs.Value == 0
 		ips := a.caps.Proxies.Known && a.caps.Proxies.Value > 0
 		r.plan.entries[taskInputs].off = none && ips
+		r.leaveOut(a.caps)
 	case taskStatus:
 		r.fares(a)
 	case taskStorage:
 		r.stores(a.disks)
 	case taskClock:
-		r.tellsTime(a.clock)
+		r.live.zone = a.clock.Zone
+		r.tellsTime(a.clock.Difference)
+	case taskTriggers:
+		r.linked(a.triggers)
+	case taskWorking:
+		r.works(a.working)
+	case taskTracks:
+		r.takePlans(a.tracks)
+	case taskTryPicture:
+		r.triedPicture(a, true)
+	case taskSMART:
+		r.checkedDisk(a)
+	case taskOldest:
+		r.steppedBack(a)
+	case taskNewest:
+		r.live.newest = a.newest
+		r.known.Tells.Newest = r.known.Tells.Newest || a.newest.Version != ""
 	case taskAccount:
 	default:
 		panic("bridge: unknown task")
 	}
+}
+
+// leaveOut drops what single cameras don't have: old ones answer 500 to what they
+// don't know (DS-2CD2532F V5.2.0), which looks like a boot.
+func (r *recorder) leaveOut(c nvr.Capabilities) {
+	if r.known.Recorder {
+		return
+	}
+	for _, t := range []task{taskTracks, taskSMART, taskOldest} {
+		r.plan.entries[t].off = true
+	}
+	r.plan.entries[taskWorking].off = !c.Working.Value
+	r.plan.entries[taskNewest].off = !c.Upgrade.Value
 }
 
 // forget makes what a question told unknown: it isn't answered any more.
@@ -69,7 +100,18 @@ func (r *recorder) forget(t task) {
 	case taskStorage:
 		clear(l.disks)
 	case taskClock:
-		l.clock = nvr.Maybe[time.Duration]{}
+		l.clock, l.zone = nvr.Maybe[time.Duration]{}, nvr.Maybe[nvr.Zone]{}
+	case taskTriggers:
+		l.triggers = nil
+	case taskWorking:
+		clear(l.recording)
+		clear(l.idle)
+	case taskTracks:
+		clear(l.plans)
+	case taskSMART:
+		clear(l.smart)
+	case taskNewest:
+		l.newest = nvr.Newest{}
 	}
 }
 
@@ -83,6 +125,7 @@ func (r *recorder) identify(a answer) {
 	}
 	if r.known != nil && !sameBox(r.known.ID, id) {
 		r.live.found = &i
+		r.hangUp()
 		r.notReady(&strangerError{expected: r.known.Serial, found: i.Serial, name: r.cfg.Name}, a.at.Add(strangerRetry))
 		return
 	}
@@ -105,8 +148,9 @@ func (r *recorder) welcome(i nvr.Info) {
 	k := r.known
 	if k.Firmware != "" && k.Firmware != i.Firmware {
 		r.log.Info("recorder has another firmware", keyFirmware, i.Firmware, keyBefore, k.Firmware)
-		r.plan.reset()
+		k.Pictures = nil
 		now := time.Now()
+		r.plan.reset(now)
 		r.plan.answered(taskAccount, now)
 		r.plan.answered(taskInfo, now)
 	}
@@ -315,6 +359,10 @@ func (r *recorder) isGone(id string) bool {
 func (m *remembered) clone() remembered {
 	c := *m
 	c.Channels, c.Disks = slices.Clone(m.Channels), slices.Clone(m.Disks)
+	for i := range c.Channels {
+		c.Channels[i].Events = slices.Clone(c.Channels[i].Events)
+	}
+	c.Events, c.Pictures = slices.Clone(m.Events), maps.Clone(m.Pictures)
 	return c
 }
 

@@ -51,13 +51,16 @@ func FuzzCommandTopic(f *testing.F) {
 	f.Add("hikbridge/command//x")
 	f.Add("hikbridge/command/garage/ch/1/x")
 	f.Fuzz(func(t *testing.T, topic string) {
-		target, action, ok := bridge.Route("hikbridge", "garage", topic)
+		name, camera, action, ok := bridge.Route("hikbridge", "garage", topic)
 		if !ok {
 			return
 		}
-		if target != "garage" && target != "site" || action == "" || strings.Contains(action, "/") ||
-			topic != "hikbridge/command/"+target+"/"+action {
-			t.Fatalf("%q goes to %q, %q", topic, target, action)
+		want := "hikbridge/command/" + name + "/" + action
+		if camera != "" {
+			want = "hikbridge/command/" + name + "/ch/" + camera + "/" + action
+		}
+		if name != "garage" && (name != "site" || camera != "") || action == "" || strings.Contains(action, "/") || topic != want {
+			t.Fatalf("%q goes to %q, %q, %q", topic, name, camera, action)
 		}
 	})
 }

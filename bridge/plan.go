@@ -17,12 +17,27 @@ const (
 	taskStatus                   // uptime, CPU, memory
 	taskStorage                  // disks
 	taskClock                    // the device's clock
+	taskTriggers                 // events and their linkages
+	taskWorking                  // which channels record
+	taskTracks                   // which channels should
+	taskTryPicture               // whether pictures can be taken, once for each kind of channel
+
+	// What follows isn't waited for before the recorder is announced.
+	taskSMART  // one disk's health
+	taskOldest // one step to a channel's oldest recording
+	taskNewest // newer firmware
 	taskCount
+
+	firstLater = taskSMART
+
+	// taskPicture is asked when a picture is wanted, not by the plan.
+	taskPicture = taskCount
 )
 
 func (t task) String() string {
-	return [taskCount]string{"sign-in", "identity", "capabilities", "video inputs", "IP channels",
-		"camera states", "system status", "storage", "clock"}[t]
+	return [taskCount + 1]string{"sign-in", "identity", "capabilities", "video inputs", "IP channels",
+		"camera states", "system status", "storage", "clock", "event linkages", "recording states", "recording plans",
+		"pictures", "disk health", "oldest recording", "newest firmware", "pictures"}[t]
 }
 
 const (
@@ -34,6 +49,10 @@ const (
 	retryTask    = 30 * time.Second
 	patientTries = 20
 	longestRetry = time.Hour
+	// hurryGap is the least time between the same question, whatever alarms say.
+	hurryGap = 10 * time.Second
+	// skipped is when a question is thought of again that was about nothing.
+	skipped = 10 * time.Minute
 )
 
 // intervals between the same question; 0 is asked once after each restart.
@@ -42,9 +61,15 @@ var intervals = [taskCount]time.Duration{
 	taskProxies:     15 * time.Minute,
 	taskInputs:      15 * time.Minute,
 	taskProxyStatus: 30 * time.Second,
-	taskStatus:      2 * time.Minute,
+	taskStatus:      4 * time.Minute,
 	taskStorage:     5 * time.Minute,
 	taskClock:       10 * time.Minute,
+	taskTriggers:    30 * time.Minute,
+	taskWorking:     90 * time.Second,
+	taskTracks:      time.Hour,
+	taskSMART:       10 * time.Minute,
+	taskOldest:      10 * time.Minute,
+	taskNewest:      12 * time.Hour,
 }
 
 // plan says what is asked when: everything once and at once after a restart,
@@ -56,33 +81,40 @@ type plan struct {
 
 type planEntry struct {
 	due   time.Time
-	tried bool // since the restart
-	off   bool // not supported, or not needed
+	hurry time.Time // an alarm wants it then, whatever the spacing
+	asked time.Time // when the last answer came
+	tried bool      // since the restart
+	off   bool      // not supported, or not needed
 	fails int
 	every time.Duration
 }
 
-func newPlan() plan {
+func newPlan(now time.Time) plan {
 	var p plan
 	for t := range p.entries {
 		p.entries[t].every = intervals[t]
 	}
+	p.restart(now)
 	return p
 }
 
 // restart asks everything anew, at once.
-func (p *plan) restart() {
-	for t := range p.entries {
-		p.entries[t].tried, p.entries[t].fails = false, 0
+func (p *plan) restart(now time.Time) {
+	for t := range taskCount {
+		e := &p.entries[t]
+		e.tried, e.fails, e.hurry = t >= firstLater, 0, time.Time{}
+		if t >= firstLater {
+			e.due = now
+		}
 	}
 }
 
 // reset does the same and forgets what isn't supported: another firmware.
-func (p *plan) reset() {
+func (p *plan) reset(now time.Time) {
 	for t := range p.entries {
 		p.entries[t].off = false
 	}
-	p.restart()
+	p.restart(now)
 }
 
 // complete says whether everything was asked since the restart.
@@ -96,28 +128,66 @@ func (p *plan) complete() bool {
 }
 
 // next gives the next question and when it may be asked; the zero time is now.
+// When more is due than the spacing lets through, all questions come later by
+// the same share of their intervals.
 func (p *plan) next() (task, time.Time) {
-	best := taskInfo
+	earliest := p.last.Add(spacing)
+	best, first := taskInfo, time.Time{}
+	var urgent task
 	for t := range taskCount {
 		e := p.entries[t]
-		if e.off {
+		switch {
+		case e.off:
 			continue
-		}
-		if !e.tried {
+		case !e.tried:
 			return t, time.Time{}
+		case !e.hurry.IsZero() && (first.IsZero() || e.hurry.Before(first)):
+			urgent, first = t, e.hurry
 		}
-		if e.due.IsZero() {
-			continue
-		}
-		if b := p.entries[best]; b.off || b.due.IsZero() || e.due.Before(b.due) {
+		if b := p.entries[best]; !e.due.IsZero() && (b.off || b.due.IsZero() || e.before(b, earliest)) {
 			best = t
 		}
 	}
 	at := p.entries[best].due
-	if earliest := p.last.Add(spacing); at.Before(earliest) {
+	if at.Before(earliest) {
 		at = earliest
 	}
+	if !first.IsZero() && first.Before(at) {
+		return urgent, first
+	}
 	return best, at
+}
+
+// before says that a question comes before another one at that time: the one
+// that is later in proportion to its interval, or that is due first.
+func (e planEntry) before(o planEntry, at time.Time) bool {
+	late, otherLate := at.Sub(e.due), at.Sub(o.due)
+	if late > 0 || otherLate > 0 {
+		return late.Seconds()*o.interval() > otherLate.Seconds()*e.interval()
+	}
+	return e.due.Before(o.due)
+}
+
+// interval is in seconds, and never 0.
+func (e planEntry) interval() float64 { return max(e.every, retryTask).Seconds() }
+
+// hurry asks a question at once, if it wasn't asked just now.
+func (p *plan) hurry(t task, now time.Time) {
+	e := &p.entries[t]
+	at := now
+	if soonest := e.asked.Add(hurryGap); at.Before(soonest) {
+		at = soonest
+	}
+	if !e.off && e.tried && (e.hurry.IsZero() || at.Before(e.hurry)) {
+		e.hurry = at
+	}
+}
+
+// again asks a question once more soon: there is more of it to know.
+func (p *plan) again(t task, now time.Time, every time.Duration) {
+	if e := &p.entries[t]; !e.off {
+		e.due = now.Add(every)
+	}
 }
 
 // often asks a question at another interval from now on.
@@ -134,7 +204,7 @@ func (p *plan) soon(t task, now time.Time) { p.entries[t].due = now }
 
 func (p *plan) answered(t task, now time.Time) {
 	e := &p.entries[t]
-	e.tried, e.fails, e.due = true, 0, time.Time{}
+	e.tried, e.fails, e.due, e.hurry, e.asked = true, 0, time.Time{}, time.Time{}, now
 	if e.every > 0 {
 		e.due = now.Add(e.every)
 	}
@@ -144,7 +214,7 @@ func (p *plan) answered(t task, now time.Time) {
 // refused: the recorder answered, but not this question.
 func (p *plan) refused(t task, now time.Time) {
 	e := &p.entries[t]
-	e.tried = true
+	e.tried, e.hurry, e.asked = true, time.Time{}, now
 	e.fails++
 	wait := retryTask
 	if over := e.fails - patientTries; over > 0 {
@@ -155,6 +225,12 @@ func (p *plan) refused(t task, now time.Time) {
 		e.due = now.Add(wait)
 	}
 	p.last = now
+}
+
+// skip leaves a question out for now: there is nothing that it could be about.
+func (p *plan) skip(t task, now time.Time) {
+	e := &p.entries[t]
+	e.tried, e.hurry, e.due = true, time.Time{}, now.Add(max(e.every, skipped))
 }
 
 // hopeless says that a question was refused for longer than any boot takes.

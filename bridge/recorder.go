@@ -18,7 +18,7 @@ import (
 
 const (
 	// inboxSize is a second of commands at the highest rate that is looked at;
-	// answers come one at a time.
+	// answers come one at a time, and events wait in the stream.
 	inboxSize = 16
 	// firstRetry to lastRetry is the pause between tries of a recorder that
 	// doesn't answer; a try itself may take the client's ten seconds more.
@@ -52,15 +52,21 @@ type recorder struct {
 
 	// inbox has room for inboxSize messages; a sender that must not wait tells
 	// when it is full.
-	inbox chan any // answer or retry
+	inbox     chan any       // answer, retry, snap, or what listen tells
+	listeners sync.WaitGroup // the stream's goroutine, if there is one
 
 	// All below is owned by the loop.
-	plan    plan
-	asking  bool      // a question is with the requester
-	hold    time.Time // nothing is asked before
-	known   *remembered
-	live    live
-	retries []retry // accepted commands that wait for their outcome
+	plan     plan
+	asking   bool      // a question is with the requester
+	hold     time.Time // nothing is asked before
+	known    *remembered
+	live     live
+	stream   stream
+	latches  latches
+	pictures pictures
+	oldest   oldest
+	diskTurn int     // disks whose health was asked
+	retries  []retry // accepted commands that wait for their outcome
 
 	shown     shown
 	documents map[string][sha256.Size]byte // by topic: what was published
@@ -86,9 +92,17 @@ type live struct {
 	status *nvr.Status
 	boot   time.Time
 	clock  nvr.Maybe[time.Duration]
+	zone   nvr.Maybe[nvr.Zone]
 	states map[string]nvr.ChannelStatus // by channel id
 	disks  map[string]nvr.Disk
+	smart  map[string]nvr.SMART // by disk id
 	denied map[task]bool
+
+	triggers  []nvr.Trigger
+	recording map[string]bool      // by channel id, where it is told
+	plans     map[string]nvr.Track // by channel id
+	idle      map[string]int       // looks in a row at which a channel didn't record that should
+	newest    nvr.Newest
 }
 
 // retry is an accepted command to sign in again. site says it came for all.
@@ -110,12 +124,16 @@ func newRecorder(c RecorderConfig, s *site) (*recorder, error) {
 		return nil, err
 	}
 	r := &recorder{
-		cfg: c, site: s, client: client, known: known, plan: newPlan(),
+		cfg: c, site: s, client: client, known: known, plan: newPlan(time.Now()),
 		log:       s.cfg.Log.With(keyRecorder, c.Name),
 		inbox:     make(chan any, inboxSize),
 		documents: map[string][sha256.Size]byte{}, values: map[string]string{},
-		live: live{since: time.Now(), states: map[string]nvr.ChannelStatus{},
-			disks: map[string]nvr.Disk{}, denied: map[task]bool{}},
+		live: live{since: time.Now(), states: map[string]nvr.ChannelStatus{}, disks: map[string]nvr.Disk{},
+			smart: map[string]nvr.SMART{}, denied: map[task]bool{}, recording: map[string]bool{},
+			plans: map[string]nvr.Track{}, idle: map[string]int{}},
+		latches:  latches{on: map[ref]*latch{}},
+		pictures: pictures{taken: map[string]time.Time{}},
+		oldest:   oldest{found: map[string]time.Time{}},
 	}
 	if known != nil {
 		if _, err := s.ids.claim(c.Name, known.ID); err != nil {
@@ -128,47 +146,114 @@ func newRecorder(c RecorderConfig, s *site) (*recorder, error) {
 	return r, nil
 }
 
-// run is the recorder's goroutine; it returns when ctx is done and the
-// requester has ended, with the recorder said to be offline.
+// run is the recorder's goroutine; it returns when ctx is done and everything it
+// started has ended, with the recorder said to be offline.
 func (r *recorder) run(ctx context.Context) {
 	defer r.client.Close()
-	work := make(chan task)
+	work := make(chan question)
 	var requester sync.WaitGroup
 	requester.Go(func() { r.request(ctx, work) })
+	defer r.listeners.Wait()
 	defer requester.Wait()
 	defer close(work)
 
 	timer := time.NewTimer(0)
 	defer timer.Stop()
+	full := true // all may have changed, not only what was published at once
 	for {
-		r.publish(ctx)
-		if !r.asking {
-			t, at := r.plan.next()
-			if at.Before(r.hold) {
-				at = r.hold
-			}
-			if wait := time.Until(at); wait > 0 {
-				timer.Reset(wait)
-			} else {
-				r.asking = true
-				work <- t // the requester is idle, so this doesn't wait
-			}
+		if full {
+			r.settleStream(time.Now())
+			r.publish(ctx)
+		}
+		if wake := r.act(ctx, work); !wake.IsZero() {
+			timer.Reset(time.Until(wake))
 		}
 		select {
 		case <-ctx.Done():
 			r.goodbye()
 			return
 		case <-timer.C:
+			full = r.expire(time.Now())
 		case m := <-r.inbox:
-			r.handle(ctx, m)
+			full = r.handle(ctx, m)
 		}
 	}
 }
 
+// act opens the stream and asks the next question, as far as it is time to. It
+// returns when there is something to do again; zero if nothing is waited for but
+// messages.
+func (r *recorder) act(ctx context.Context, work chan<- question) (wake time.Time) {
+	now := time.Now()
+	r.reopen(ctx, now)
+	wake = sooner(r.latches.next(), r.streamWake())
+	if r.asking {
+		return wake
+	}
+	q, at := r.nextQuestion(now)
+	if at.After(now) {
+		return sooner(wake, at)
+	}
+	r.asking = true
+	work <- q // the requester is idle, so this doesn't wait
+	return wake
+}
+
+// nextQuestion is a picture that is wanted, or what the plan says, and when it may
+// be asked: zero is now.
+func (r *recorder) nextQuestion(now time.Time) (question, time.Time) {
+	if due := r.pictureDue(); !due.IsZero() && !due.After(now) && !r.hold.After(now) {
+		return r.nextPicture(), time.Time{}
+	}
+	for {
+		t, at := r.plan.next()
+		if at.Before(r.hold) {
+			at = r.hold
+		}
+		if at.After(now) {
+			return question{}, sooner(at, r.pictureDue())
+		}
+		if q, ok := r.detail(t); ok {
+			return q, time.Time{}
+		}
+		r.plan.skip(t, now)
+	}
+}
+
+// detail says which disk or channel a question is about; ok is false when there
+// is none.
+func (r *recorder) detail(t task) (q question, ok bool) {
+	switch t {
+	case taskSMART, taskOldest, taskTryPicture:
+		if r.known == nil {
+			return q, false
+		}
+	default:
+		return question{task: t}, true
+	}
+	switch t {
+	case taskSMART:
+		return r.nextDisk()
+	case taskOldest:
+		return r.step()
+	}
+	q, done, ok := r.tryPicture()
+	r.plan.entries[taskTryPicture].off = done
+	return q, ok
+}
+
+// sooner is the earlier of two times, where zero is never.
+func sooner(a, b time.Time) time.Time {
+	if a.IsZero() || !b.IsZero() && b.Before(a) {
+		return b
+	}
+	return a
+}
+
 // request puts questions to the recorder, one at a time.
-func (r *recorder) request(ctx context.Context, work <-chan task) {
-	for t := range work {
-		a := ask(ctx, r.client, t)
+func (r *recorder) request(ctx context.Context, work <-chan question) {
+	for q := range work {
+		a := ask(ctx, r.client, q)
 		select {
 		case r.inbox <- a:
 		case <-ctx.Done():
@@ -177,23 +262,41 @@ func (r *recorder) request(ctx context.Context, work <-chan task) {
 	}
 }
 
-func (r *recorder) handle(ctx context.Context, m any) {
+// handle takes a message; full says that anything may have changed.
+func (r *recorder) handle(ctx context.Context, m any) (full bool) {
 	switch m := m.(type) {
+	case nvr.Alert:
+		return r.alert(m)
 	case answer:
 		r.asking = false
 		if ctx.Err() == nil { // a stop ends requests; that says nothing of the recorder
 			r.answer(m)
 		}
+	case streamOpened:
+		r.streamOpens(m.at)
+	case streamEnded:
+		r.streamEnds(m)
 	case retry:
 		r.trySignIn(m)
+	case snap:
+		r.snap(m)
 	default:
 		panic("bridge: unknown message")
 	}
+	return true
 }
 
 func (r *recorder) answer(a answer) {
-	delete(r.live.denied, a.task)
 	what := outcomeOf(a.err)
+	if a.task == taskPicture {
+		r.pictureCame(a)
+		if what != silent {
+			r.heard(a.at)
+			return
+		}
+		a.task = taskTryPicture // its silence counts, and it isn't asked again
+	}
+	delete(r.live.denied, a.task)
 	if what != silent && !isRemembered(a.err) {
 		r.heard(a.at)
 	}
@@ -230,6 +333,9 @@ func (r *recorder) wasRefused(a answer, unsupported bool) {
 		r.plan.refused(a.task, a.at)
 		r.notReady(a.err, a.at.Add(retryTask))
 		return
+	case a.task == taskTryPicture && !forbidden && !errors.Is(a.err, nvr.ErrBusy) && settled:
+		r.triedPicture(a, false)
+		return
 	case a.task == taskAccount: // DS-2CD2532F V5.2.0 answers 500; the identity signs in as well
 		r.plan.drop(a.task, a.at)
 		return
@@ -254,6 +360,7 @@ func (r *recorder) heard(now time.Time) {
 	}
 	if !l.answers {
 		l.since, l.trouble = now, nil
+		r.stream.next = time.Time{}
 	}
 	l.answers, l.asked, l.silent = true, true, 0
 }
@@ -272,7 +379,7 @@ func (r *recorder) missed(a answer) {
 	if l.silent < 5 {
 		pause = min(lastRetry, firstRetry<<(l.silent-1))
 	}
-	r.plan.restart()
+	r.plan.restart(time.Now())
 	r.hold = a.at.Add(pause)
 	if l.silent >= silentAfter || !l.asked {
 		r.fellSilent(a)
@@ -302,7 +409,7 @@ func (r *recorder) notReady(err error, at time.Time) {
 		r.warn("recorder can't be read", err, time.Now())
 	}
 	l.trouble, l.ready = err, false
-	r.plan.restart()
+	r.plan.restart(time.Now())
 	r.hold = at
 }
 
@@ -323,7 +430,7 @@ func (r *recorder) trySignIn(cmd retry) {
 		return
 	}
 	r.log.Info("sign-in is tried again", keyBy, cmd.by)
-	r.plan.reset()
+	r.plan.reset(time.Now())
 	r.hold, r.live.trouble = time.Time{}, nil
 	r.retries = append(r.retries, cmd) // they come at verdictRate at most
 }
@@ -349,6 +456,7 @@ func (r *recorder) goodbye() {
 		return
 	}
 	r.put(mqtt.Availability, r.site.device.RecorderAvailability(r.cfg.Name), payloadOffline)
+	r.put(mqtt.Availability, r.site.device.EventsAvailability(r.cfg.Name), payloadOffline)
 }
 
 // put publishes a retained value if it is another than before.
@@ -375,9 +483,16 @@ func (r *recorder) publish(ctx context.Context) {
 	for id, topic := range r.shown.availability {
 		r.put(mqtt.Availability, topic, availability(r.cameraAvailable(id)))
 	}
+	events := r.site.device.EventsAvailability(r.cfg.Name)
+	if !r.stream.shown { // before its sensors go off
+		r.put(mqtt.Availability, events, payloadOffline)
+	}
 	values := r.stateValues()
 	for _, topic := range slices.Sorted(maps.Keys(values)) {
 		r.put(mqtt.State, topic, values[topic])
+	}
+	if r.stream.shown {
+		r.put(mqtt.Availability, events, payloadOnline)
 	}
 }
 
@@ -393,6 +508,8 @@ type shown struct {
 	entities     []discovery.Entity
 	cameras      map[string][]discovery.Entity // by channel id
 	availability map[string]string             // topics, by channel id
+	events       map[ref]string                // topics of event sensors
+	detections   map[string]discovery.Entity   // event entities, by channel id
 }
 
 // announce publishes the documents that changed, if anything that they are made
@@ -404,11 +521,13 @@ func (r *recorder) announce() {
 	}
 	d := r.discovery()
 	r.shown = shown{known: r.known.clone(), entities: r.site.device.RecorderEntities(d),
-		cameras: map[string][]discovery.Entity{}, availability: map[string]string{}}
+		cameras: map[string][]discovery.Entity{}, availability: map[string]string{},
+		events: map[ref]string{}, detections: map[string]discovery.Entity{}}
 	for _, c := range d.Cameras {
 		r.shown.cameras[c.ID] = r.site.device.CameraEntities(d, c)
 		r.shown.availability[c.ID] = r.site.device.CameraAvailability(r.cfg.Name, c.ID)
 	}
+	r.shown.index(d)
 	if first && r.restored() {
 		r.withdraw()
 	}
@@ -424,6 +543,32 @@ func (r *recorder) announce() {
 		r.log.Info("recorder announced", keyTitle, d.Title, keyModel, d.Model, keySerial, d.Serial,
 			keyFirmware, d.Firmware, keyCameras, len(d.Cameras))
 	}
+}
+
+// index finds the entities of events.
+func (s *shown) index(d discovery.Recorder) {
+	note := func(camera string, kinds []string, entities []discovery.Entity) {
+		topics := map[string]string{}
+		for _, e := range entities {
+			topics[e.Key] = e.StateTopic
+			if e.Key == discovery.KeyDetection && camera != "" {
+				s.detections[camera] = e
+			}
+		}
+		for _, kind := range kinds {
+			if topic, ok := topics[discovery.EventKey(kind)]; ok {
+				s.events[ref{camera, kind}] = topic
+			}
+		}
+	}
+	for _, c := range d.Cameras {
+		note(c.ID, c.Events, s.cameras[c.ID])
+	}
+	kinds := slices.DeleteFunc(slices.Clone(d.Events), func(kind string) bool {
+		// What the recorder tells in other ways, too, isn't published by the event alone.
+		return kind == discovery.KeyDiskError || kind == discovery.KeyRecordingFailure
+	})
+	note("", kinds, s.entities)
 }
 
 // withdraw removes what an earlier run may have announced of cameras that the

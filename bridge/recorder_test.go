@@ -21,6 +21,7 @@ type component struct {
 	State      string   `json:"stat_t"`
 	Attributes string   `json:"json_attr_t"`
 	Command    string   `json:"cmd_t"`
+	Image      string   `json:"img_t"`
 	Options    []string `json:"ops"`
 	Class      string   `json:"dev_cla"`
 }
@@ -48,7 +49,7 @@ func (w *world) checkTable() {
 				w.t.Errorf("%s: Home Assistant: %+v", topic, p)
 			}
 		}
-		if strings.HasPrefix(topic, "hikbridge/") && !strings.HasSuffix(topic, "/availability") && !announced[topic] {
+		if strings.HasPrefix(topic, "hikbridge/") && !strings.HasSuffix(topic, "/availability") && !strings.HasSuffix(topic, "/events") && !announced[topic] {
 			w.t.Errorf("%s has the value %q and isn't announced", topic, w.value(topic))
 		}
 	}
@@ -57,6 +58,12 @@ func (w *world) checkTable() {
 func (w *world) checkComponent(name string, c component) {
 	w.t.Helper()
 	if c.Command != "" {
+		return
+	}
+	if c.Platform == "event" || c.Platform == "image" {
+		if topic := c.State + c.Image; topic == "" || w.value(topic) != "" {
+			w.t.Errorf("%s has the retained value %q on %q", name, w.value(topic), topic)
+		}
 		return
 	}
 	state := w.value(c.State)

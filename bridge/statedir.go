@@ -63,6 +63,11 @@ type remembered struct {
 
 	Channels []rememberedChannel `json:"channels,omitempty"`
 	Disks    []rememberedDisk    `json:"disks,omitempty"`
+	// Events are the recorder's own that reach the bridge.
+	Events []string `json:"events,omitempty"`
+	// Pictures says for each kind of channel whether pictures can be taken, once
+	// that was tried on this firmware.
+	Pictures map[string]bool `json:"pictures,omitempty"`
 	// What it told at least once, so that the entity is created and stays.
 	Tells tells `json:"tells"`
 }
@@ -82,6 +87,10 @@ type rememberedChannel struct {
 	// Online and Reason: its state was told at least once.
 	Online bool `json:"online,omitempty"`
 	Reason bool `json:"reason,omitempty"`
+	// Recording: whether it records was told at least once. Events are those that
+	// reach the bridge.
+	Recording bool     `json:"recording,omitempty"`
+	Events    []string `json:"events,omitempty"`
 	// Gone: it isn't in the recorder's list any more.
 	Gone bool `json:"gone,omitempty"`
 }
@@ -90,13 +99,19 @@ type rememberedDisk struct {
 	ID   string `json:"id"`
 	Size bool   `json:"size,omitempty"`
 	Used bool   `json:"used,omitempty"`
+	// Temperature and SelfTest were told at least once.
+	Temperature bool `json:"temperature,omitempty"`
+	SelfTest    bool `json:"self_test,omitempty"`
 }
 
 type tells struct {
-	Uptime bool `json:"uptime,omitempty"`
-	CPU    bool `json:"cpu,omitempty"`
-	Memory bool `json:"memory,omitempty"`
-	Clock  bool `json:"clock,omitempty"`
+	Uptime   bool `json:"uptime,omitempty"`
+	CPU      bool `json:"cpu,omitempty"`
+	Memory   bool `json:"memory,omitempty"`
+	Clock    bool `json:"clock,omitempty"`
+	Triggers bool `json:"triggers,omitempty"`
+	Oldest   bool `json:"oldest_recording,omitempty"`
+	Newest   bool `json:"newest_firmware,omitempty"`
 }
 
 func rememberedPath(stateDir, name string) string {

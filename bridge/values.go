@@ -38,8 +38,8 @@ func orUnknown[T any](m nvr.Maybe[T], show func(T) string) value {
 // shown as unknown.
 func fill(into map[string]string, entities []discovery.Entity, values map[string]value) {
 	for _, e := range entities {
-		if e.StateTopic == "" {
-			continue // a button
+		if !e.Retained {
+			continue // a button, an event or a picture
 		}
 		v, ok := values[e.Key]
 		if !ok {
@@ -85,11 +85,17 @@ func (r *recorder) recorderValues() map[string]value {
 	if l.asked {
 		v[discovery.KeyConnection] = value{state: onOff(l.answers)}
 	}
+	v[discovery.KeyEventStream] = r.streamValue()
+	r.eventValues(v, "", r.known.Events)
+	if !r.stream.told.IsZero() {
+		v[discovery.KeyLastMessage] = value{state: timestamp(r.stream.told)}
+	}
 	if !l.ready {
 		return v
 	}
+	r.storageValues(v)
 	if !l.boot.IsZero() {
-		v[discovery.KeyLastBoot] = value{state: l.boot.UTC().Format(time.RFC3339)}
+		v[discovery.KeyLastBoot] = value{state: timestamp(l.boot)}
 	}
 	if l.status != nil {
 		v[discovery.KeyCPU] = orUnknown(l.status.CPU, strconv.Itoa)
@@ -101,12 +107,124 @@ func (r *recorder) recorderValues() map[string]value {
 	if online, all := r.camerasOnline(); all > 0 {
 		v[discovery.KeyCamerasOnline] = value{strconv.Itoa(online), map[string]any{"all": all}}
 	}
-	for id, disk := range l.disks {
-		v[discovery.DiskKey(id)] = value{diskState(disk.Status), map[string]any{"reported": disk.Status, "name": disk.Name}}
-		v[discovery.DiskUsedKey(id)] = orUnknown(used(disk), strconv.Itoa)
-		v[discovery.DiskSizeKey(id)] = orUnknown(disk.Size, gigabytes)
+	if len(l.recording) > 0 {
+		v[discovery.KeyChannelsRecording] = r.recordingValue()
+	}
+	if at := r.oldestRecording(); !at.IsZero() {
+		v[discovery.KeyOldestRecording] = value{timestamp(at), r.oldestByCamera()}
+	}
+	if l.newest.Version != "" {
+		v[discovery.KeyFirmware] = value{state: firmwareState(r.known.Firmware, l.newest)}
+	}
+	if l.triggers != nil {
+		v[discovery.KeyEventsNotArriving] = r.notArrivingValue()
 	}
 	return v
+}
+
+// storageValues are those of disks.
+func (r *recorder) storageValues(v map[string]value) {
+	l := &r.live
+	trouble := r.latches.has(ref{kind: string(nvr.DiskError)})
+	for id, disk := range l.disks {
+		state := diskState(disk.Status)
+		v[discovery.DiskKey(id)] = value{state, map[string]any{"reported": disk.Status, "name": disk.Name}}
+		v[discovery.DiskUsedKey(id)] = orUnknown(used(disk), strconv.Itoa)
+		v[discovery.DiskSizeKey(id)] = orUnknown(disk.Size, gigabytes)
+		smart := l.smart[id]
+		v[discovery.DiskTemperatureKey(id)] = orUnknown(smart.Temperature, strconv.Itoa)
+		v[discovery.DiskSelfTestKey(id)] = value{state: selfTest(smart)}
+		trouble = trouble || diskTrouble(state) || smart.Healthy.Known && !smart.Healthy.Value
+	}
+	v[discovery.KeyDiskError] = value{state: onOff(trouble)}
+	failing := len(r.notRecording()) > 0 || r.latches.has(ref{kind: string(nvr.RecordingFailure)})
+	v[discovery.KeyRecordingFailure] = value{state: onOff(failing)}
+}
+
+func selfTest(s nvr.SMART) string {
+	switch {
+	case s.Healthy.Known && !s.Healthy.Value:
+		return discovery.SelfTestFailed
+	case s.Testing.Value > 0 && s.Testing.Value < 100:
+		return discovery.SelfTestRunning
+	case s.Healthy.Known:
+		return discovery.SelfTestOK
+	}
+	return discovery.SelfTestUnknown
+}
+
+// eventValues are the event sensors of a camera, or of the recorder itself.
+func (r *recorder) eventValues(v map[string]value, camera string, kinds []string) {
+	for _, kind := range kinds {
+		v[discovery.EventKey(kind)] = value{state: onOff(r.latches.has(ref{camera, kind}))}
+	}
+}
+
+func (r *recorder) streamValue() value {
+	s := &r.stream
+	a := map[string]any{}
+	if s.err != nil {
+		a["reason"] = plain(s.err)
+	}
+	return value{onOff(s.open), a}
+}
+
+func timestamp(t time.Time) string { return t.UTC().Format(time.RFC3339) }
+
+// recordingValue counts the channels that record.
+func (r *recorder) recordingValue() value {
+	on, all := 0, 0
+	silent := []string{}
+	for _, c := range r.known.Channels {
+		recording, ok := r.live.recording[c.ID]
+		if !ok || !r.selected(c.ID) {
+			continue
+		}
+		all++
+		if recording {
+			on++
+		}
+	}
+	for _, id := range r.notRecording() {
+		silent = append(silent, r.known.byID(id).title())
+	}
+	return value{strconv.Itoa(on), map[string]any{"all": all, "should_record": silent}}
+}
+
+func (r *recorder) oldestByCamera() map[string]any {
+	cameras := map[string]string{}
+	for id, at := range r.oldest.found {
+		cameras[r.known.byID(id).title()] = timestamp(at)
+	}
+	return map[string]any{"cameras": cameras}
+}
+
+// firmwareState is what Home Assistant wants of an update entity.
+func firmwareState(installed string, newest nvr.Newest) string {
+	b, err := json.Marshal(map[string]string{"installed_version": installed, "latest_version": newest.Version,
+		"release_summary": clip(newest.Changes)})
+	if err != nil {
+		panic("bridge: encode firmware: " + err.Error())
+	}
+	return string(b)
+}
+
+func (r *recorder) notArrivingValue() value {
+	missing, unused := r.eventsNotArriving()
+	return value{strconv.Itoa(len(missing)), map[string]any{
+		"missing": firstOf(missing), "unused": firstOf(unused),
+		"advice": adviceLinkage,
+	}}
+}
+
+const adviceLinkage = "On the recorder open the event's Linkage Method and tick Notify Surveillance Center, for each camera; arming schedule and region are needed, too."
+
+// firstOf bounds a list that stands in attributes.
+func firstOf(list []unheard) []unheard {
+	if list == nil {
+		return []unheard{}
+	}
+	return list[:min(len(list), 50)]
 }
 
 func orEmpty(reasons []reason) []reason {
@@ -166,10 +284,11 @@ func diskTrouble(state string) bool {
 
 // cameraValues are a camera's values by key.
 func (r *recorder) cameraValues(id string) map[string]value {
-	if !r.live.ready {
-		return nil
-	}
 	v := map[string]value{}
+	if !r.live.ready {
+		r.eventValues(v, id, r.known.byID(id).Events)
+		return v
+	}
 	if i := slices.IndexFunc(r.known.Channels, func(c rememberedChannel) bool { return c.ID == id }); i >= 0 {
 		v[discovery.KeyProtocol] = value{state: clip(r.known.Channels[i].Protocol)}
 	}
@@ -177,6 +296,10 @@ func (r *recorder) cameraValues(id string) map[string]value {
 		v[discovery.KeyConnection] = orUnknown(s.Online, onOff)
 		v[discovery.KeyOfflineReason] = value{offlineReason(s), map[string]any{"reported": s.Reason}}
 	}
+	if on, ok := r.live.recording[id]; ok {
+		v[discovery.KeyRecording] = value{state: onOff(on)}
+	}
+	r.eventValues(v, id, r.known.byID(id).Events)
 	return v
 }
 
@@ -253,6 +376,7 @@ func (b *Bridge) bridgeValues() map[string]string {
 		discovery.KeyRecordersReachable: {strconv.Itoa(reachable), map[string]any{"all": len(b.names), "recorders": where}},
 		discovery.KeyNeedsAttention:     {onOff(len(reasons) > 0), reasons},
 		discovery.KeyVersion:            {state: b.site.cfg.Version},
+		discovery.KeyEventsLost:         {state: strconv.Itoa(b.lost)},
 		discovery.KeyLastError:          {state: last},
 	})
 	return out
@@ -268,18 +392,22 @@ func (m *remembered) discovery(name string, selected func(id string) bool, url s
 		ID: m.ID, Name: name, Title: m.Title, Manufacturer: manufacturer(m.Manufacturer), Model: m.Model, Serial: m.Serial,
 		MAC: m.MAC, Firmware: m.Firmware, Hardware: m.Hardware, ConfigurationURL: url,
 		Uptime: m.Tells.Uptime, CPU: m.Tells.CPU, Memory: m.Tells.Memory, Clock: m.Tells.Clock,
+		Triggers: m.Tells.Triggers, OldestRecording: m.Tells.Oldest, Newest: m.Tells.Newest,
+		Storage: len(m.Disks) > 0, Events: m.Events,
 	}
 	for _, disk := range m.Disks {
-		d.Disks = append(d.Disks, discovery.Disk{ID: disk.ID, Used: disk.Used, Size: disk.Size})
+		d.Disks = append(d.Disks, discovery.Disk{ID: disk.ID, Used: disk.Used, Size: disk.Size,
+			Temperature: disk.Temperature, SelfTest: disk.SelfTest})
 	}
 	for _, c := range m.Channels {
 		if selected != nil && !selected(c.ID) {
 			continue
 		}
-		d.CamerasOnline = d.CamerasOnline || c.Online
+		d.CamerasOnline, d.Recording = d.CamerasOnline || c.Online, d.Recording || c.Recording
 		d.Cameras = append(d.Cameras, discovery.Camera{
 			ID: c.ID, Title: c.Name, Manufacturer: cameraMaker(m, c), Model: c.Model, Serial: c.Serial,
 			Firmware: c.Firmware, Connection: c.Online, Reason: c.Reason, Protocol: c.Protocol != "", Gone: c.Gone,
+			Recording: c.Recording, Events: c.Events, Picture: m.Pictures[kindOf(&c).String()],
 		})
 	}
 	return d

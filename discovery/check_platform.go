@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"slices"
 	"strings"
+	"unicode/utf8"
 )
 
 // platformRules are what one platform alone demands.
@@ -26,9 +27,7 @@ func (c *checker) platformRules(platform string, body object) {
 			c.add(Doubtful, "a %s without state_topic believes its own commands", platform)
 		}
 	case "update":
-		if has(body, "command_topic") != has(body, "payload_install") {
-			c.add(Doubtful, "command_topic and payload_install go together, else there is no Install button")
-		}
+		c.update(body)
 	}
 }
 
@@ -169,6 +168,11 @@ func (c *checker) event(body object) {
 	case body["device_class"] == "doorbell" && !slices.Contains(types, "ring"):
 		c.add(Doubtful, "an event of class doorbell lists ring, from 2027.4 on")
 	}
+	for i, t := range types {
+		if t == "" || slices.Contains(types[:i], t) {
+			c.add(Doubtful, "event type %q is empty or comes twice", t)
+		}
+	}
 }
 
 func (c *checker) image(body object) {
@@ -180,8 +184,35 @@ func (c *checker) image(body object) {
 	case url && has(body, "content_type"):
 		c.add(Refused, "content_type goes with image_topic only")
 	}
+	if kind, ok := body["content_type"]; ok && !scalar(kind) {
+		c.add(Refused, "content_type is no text")
+	} else if ok && !strings.HasPrefix(plainText(kind), "image/") {
+		c.add(Doubtful, "content_type %v is not like image/jpeg", kind)
+	}
+	if has(body, "encoding") {
+		c.add(Doubtful, "encoding of an image is ignored: bytes stay as they are")
+	}
 	if e, ok := body["image_encoding"]; ok && e != "b64" && e != "raw" {
 		c.add(Refused, "image_encoding %v is neither b64 nor raw", e)
+	}
+}
+
+// update is one that is only shown where there is no command. The words that it
+// can have besides win over those of its state.
+func (c *checker) update(body object) {
+	if has(body, "command_topic") != has(body, "payload_install") {
+		c.add(Doubtful, "command_topic and payload_install go together, else there is no Install button")
+	}
+	if !has(body, "state_topic") && !has(body, "latest_version_topic") {
+		c.add(Doubtful, "an update without topics never shows a version")
+	}
+	for _, key := range []string{"title", "release_summary", "release_url"} {
+		if v, ok := body[key]; ok && !scalar(v) {
+			c.add(Refused, "%s is no text", key)
+		}
+	}
+	if utf8.RuneCountInString(plainText(body["release_summary"])) > maxState {
+		c.add(Doubtful, "release_summary is longer than %d characters and is cut", maxState)
 	}
 }
 

@@ -26,6 +26,14 @@
 // which knows nothing of the table, says what Home Assistant thinks of the
 // result; the golden documents under testdata show it.
 //
+// # Events
+//
+// An event type is a binary sensor; those that say that something happened in
+// front of a camera are also the types of its one event entity. The known types
+// are a table of their own, in events.go. A word that isn't there is a sensor as
+// well, called as it is and disabled; [EventKey] sees that it takes no other
+// entity's place.
+//
 // # Ids
 //
 // Device and unique ids are made of serial number (else MAC address, else device
@@ -73,9 +81,16 @@ type Recorder struct {
 	ConfigurationURL string
 
 	// What the device told at least once: its uptime, processor load in percent,
-	// memory in percent (megabytes don't count), its clock, and the state of any
-	// camera.
-	Uptime, CPU, Memory, Clock, CamerasOnline bool
+	// memory in percent (megabytes don't count), its clock, the state of any
+	// camera, and whether any channel records.
+	Uptime, CPU, Memory, Clock, CamerasOnline, Recording bool
+	// Triggers: it listed which events it tells of, and to whom. Storage: it listed
+	// its disks. OldestRecording: the time of any was told. Newest: it is known
+	// which firmware is the newest for it.
+	Triggers, Storage, OldestRecording, Newest bool
+	// Events are the event types of the recorder itself that reach the bridge, by
+	// its words; see [EventName].
+	Events []string
 
 	Disks   []Disk
 	Cameras []Camera
@@ -87,8 +102,9 @@ type Disk struct {
 	ID string
 	// Name is what it is called; empty means "Disk" and the id.
 	Name string
-	// Used and Size: its filling, and its size, were told at least once.
-	Used, Size bool
+	// Used, Size, Temperature, SelfTest: its filling, its size, its temperature,
+	// and what its self-test said, were told at least once.
+	Used, Size, Temperature, SelfTest bool
 }
 
 // Camera is a channel of a recorder.
@@ -101,11 +117,15 @@ type Camera struct {
 
 	Manufacturer, Model, Serial, Firmware string
 
-	// Connection and Reason: whether it is online, and why not, was told at
-	// least once. Protocol: the recorder told by which it speaks to the camera.
-	// A camera of which none was told has no document: Home Assistant makes no
-	// device without entities.
-	Connection, Reason, Protocol bool
+	// Connection, Reason, Recording: whether it is online, why not, and whether it
+	// is recorded, was told at least once. Protocol: the recorder told by which it
+	// speaks to the camera. Picture: it gave a picture. A camera of which nothing
+	// was told, and no event, has no document: Home Assistant makes no device
+	// without entities.
+	Connection, Reason, Recording, Protocol, Picture bool
+	// Events are the event types of the camera that reach the bridge, by its words;
+	// see [EventName].
+	Events []string
 	// Gone: it isn't in the recorder's list any more. Its entities stay, and are
 	// unavailable as the camera's own availability says.
 	Gone bool

@@ -20,11 +20,14 @@ func nvr() discovery.Recorder {
 		Manufacturer: "Hikvision", Model: "DS-7608NXI-I2/8P/S", Serial: serial, MAC: "e0:44:cf:0b:a7:98",
 		Firmware: "V4.62.210 build 230619", Hardware: "0100000092010000", ConfigurationURL: "http://192.0.2.10",
 		Uptime: true, CPU: true, Memory: true, Clock: true, CamerasOnline: true,
-		Disks: []discovery.Disk{{ID: "1", Used: true, Size: true}},
+		Triggers: true, Storage: true, Recording: true, OldestRecording: true, Newest: true,
+		Events: []string{"poe", "network", "ip_conflict", "illegal_access", "disk_full", "input_1"},
+		Disks:  []discovery.Disk{{ID: "1", Used: true, Size: true, Temperature: true, SelfTest: true}},
 		Cameras: []discovery.Camera{
 			{ID: "1", Title: "garden", Manufacturer: "Hikvision", Model: "DS-2CD2386G2-IU", Serial: "DS-2CD2386G2-IU20230102AAWRK23456789",
-				Firmware: "V5.7.15 build 240201", Connection: true, Reason: true},
-			{ID: "4", Title: "gate", Connection: true, Reason: true},
+				Firmware: "V5.7.15 build 240201", Connection: true, Reason: true, Recording: true, Picture: true,
+				Events: []string{"pir", "video_loss", "tamper", "region_exit", "region_entrance", "intrusion", "line_crossing", "motion", "smoke", "audio"}},
+			{ID: "4", Title: "gate", Connection: true, Reason: true, Recording: true, Events: []string{"video_loss"}},
 		},
 	}
 }
@@ -36,14 +39,16 @@ func oldNVR() discovery.Recorder {
 	r := discovery.Recorder{
 		ID: discovery.ID(serial, "", ""), Name: "nvr", Title: "Network Video Recorder", Manufacturer: "Hikvision",
 		Model: "DS-7616NI-Q2/16P", Serial: serial, MAC: "52:a7:c0:3b:a5:10", Firmware: "V4.30.097 build 240401",
-		ConfigurationURL: "https://nvr.example.org:8443/", Uptime: true, CPU: true, CamerasOnline: true,
-		Disks: []discovery.Disk{{ID: "1", Used: true, Size: true}, {ID: "nas9"}},
+		ConfigurationURL: "https://nvr.example.org:8443/", Uptime: true, CPU: true, CamerasOnline: true, Triggers: true,
+		Events: []string{discovery.KeyRecordingFailure, discovery.KeyDiskError},
+		Disks:  []discovery.Disk{{ID: "1", Used: true, Size: true}, {ID: "nas9"}},
 	}
 	for i, title := range []string{"Garage", "Driveway", "Side Yard"} {
 		r.Cameras = append(r.Cameras, discovery.Camera{ID: fmt.Sprint(i + 1), Title: title, Connection: true})
 	}
 	r.Cameras = append(r.Cameras,
-		discovery.Camera{ID: "5", Title: "Removed from the list", Connection: true, Reason: true, Gone: true},
+		discovery.Camera{ID: "5", Title: "Removed from the list", Connection: true, Reason: true, Recording: true, Picture: true,
+			Events: []string{"motion"}, Gone: true},
 		discovery.Camera{ID: "6", Title: "Nothing was told yet"})
 	return r
 }
@@ -54,8 +59,9 @@ func dvr() discovery.Recorder {
 	return discovery.Recorder{
 		ID: discovery.ID(serial, "", ""), Name: "back-yard", Title: "Back yard", Manufacturer: "Hikvision",
 		Model: "iDS-7208HQHI-M1(A)/S(C)", Serial: serial, MAC: "a4:d5:c2:82:ed:41", Firmware: "V4.75.011 build 240625",
-		Hardware: "0xc0ebc00", ConfigurationURL: "http://[2001:db8::10]:8000", Uptime: true, CamerasOnline: true,
-		Disks: []discovery.Disk{{ID: "1", Used: true, Size: true}},
+		Hardware: "0xc0ebc00", ConfigurationURL: "http://[2001:db8::10]:8000", Uptime: true, CamerasOnline: true, Storage: true,
+		Events: []string{"input_2", "virtual_input_10", "raid"},
+		Disks:  []discovery.Disk{{ID: "1", Used: true, Size: true}},
 		Cameras: []discovery.Camera{
 			{ID: "1", Title: "Camera 01", Connection: true, Reason: true},
 			{ID: "ip1", Title: "IPdome", Model: "DS-2DE2A404IW", Connection: true, Reason: true},
@@ -70,7 +76,8 @@ func camera() discovery.Recorder {
 		ID: discovery.ID(serial, "", ""), Name: "nvr", Title: "SCD14 #TUIN", Manufacturer: "Hikvision", Model: "DS-2CD2532F-IWS",
 		Serial: serial, MAC: "16:33:90:0d:9b:e8", Firmware: "V5.2.0 build 140721", Hardware: "0x0",
 		ConfigurationURL: "http://192.0.2.14", Disks: []discovery.Disk{{ID: "1", Used: true, Size: true}},
-		Cameras: []discovery.Camera{{ID: "1", Title: "SCD14", Model: "DS-2CD2532F-IWS", Firmware: "V5.2.0 build 140721", Connection: true}},
+		Cameras: []discovery.Camera{{ID: "1", Title: "SCD14", Model: "DS-2CD2532F-IWS", Firmware: "V5.2.0 build 140721", Connection: true, Picture: true,
+			Events: []string{"motion", "storage"}}},
 	}
 }
 
@@ -96,17 +103,19 @@ func odd() discovery.Recorder {
 		ID: discovery.ID(serial, "", ""), Name: "nvr", Title: "Disk", Manufacturer: "<b>海康威视</b>", Model: long, Serial: serial,
 		MAC: "not a MAC", Firmware: "V1\x00\x1b[31m", Hardware: "  ", ConfigurationURL: "http://admin:secret@192.0.2.10:8080/doc?token=secret#top",
 		Uptime: true,
+		Events: []string{"", "Ω/#", "status", "availability", "events", "disk_1", "ch1_motion", "event_status", long, "motion", "Motion"},
 		Disks:  []discovery.Disk{{ID: "1"}, {ID: "1", Used: true}, {ID: "Ω/#", Name: "Disk recorder"}, {ID: ""}},
 		Cameras: []discovery.Camera{
 			{ID: "1", Title: `"quoted" \ {{ states }} 'x'`, Connection: true},
-			{ID: "2", Title: "#", Connection: true},
-			{ID: "3", Title: "前门 摄像头", Connection: true},
+			{ID: "2", Title: "#", Events: []string{"picture", "event", "connection", "foo_bar", "motion", "motion"}},
+			{ID: "3", Title: "前门 摄像头", Picture: true},
 			{ID: "4", Title: "", Connection: true},
 			{ID: "5", Title: long, Connection: true},
 			{ID: "6", Title: "Offline", Reason: true},
 			{ID: "7", Title: "c", Connection: true},
 			{ID: "8", Title: "two\nlines\t\u202eand a bidi mark \xff", Serial: "0000000-0000", Connection: true},
-			{ID: "a/b+c", Title: "id", Connection: true},
+			{ID: "a/b+c", Title: "id", Recording: true},
+			{ID: "9", Title: "Motion", Events: []string{"motion"}},
 			{ID: "", Title: "no id", Connection: true},
 		},
 	}

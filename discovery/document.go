@@ -23,11 +23,12 @@ const origin = "hikbridge"
 const press = `{"id":"{{ this.context.id }}-{{ (now().timestamp()*1000)|int }}",` +
 	`"at":{{ now().timestamp()|int }},"by":"{{ this.context.user_id or 'automation' }}"}`
 
-// The wire form uses Home Assistant's abbreviations, which keep a recorder with
-// 16 disks below 20 KB. Keys that not every version knows stand in components
-// only, where an unknown one is ignored; anywhere else it costs the document.
-// Availability is always a list: the device's at the root, and in a component
-// where it differs.
+// The wire form uses Home Assistant's abbreviations, which keep a camera, and a
+// recorder with 4 disks, below 20 KB: what MQTT Explorer shows of a message. Home
+// Assistant and brokers take more. Keys that not every version knows stand in
+// components only, where an unknown one is ignored; anywhere else it costs the
+// document. Availability is always a list: the device's at the root, and in a
+// component where it differs.
 type wireDocument struct {
 	Device       wireDevice               `json:"dev"`
 	Origin       wireOrigin               `json:"o"`
@@ -65,12 +66,15 @@ type wireComponent struct {
 	UniqueID        string      `json:"uniq_id"`
 	EntityID        string      `json:"def_ent_id"`
 	StateTopic      string      `json:"stat_t,omitempty"`
+	ImageTopic      string      `json:"img_t,omitempty"`
+	ContentType     string      `json:"cont_type,omitempty"`
 	AttributesTopic string      `json:"json_attr_t,omitempty"`
 	CommandTopic    string      `json:"cmd_t,omitempty"`
 	CommandTemplate string      `json:"cmd_tpl,omitempty"`
 	QoS             int         `json:"qos"`
 	Class           string      `json:"dev_cla,omitempty"`
 	Options         []string    `json:"ops,omitempty"`
+	EventTypes      []string    `json:"evt_typ,omitempty"`
 	Unit            string      `json:"unit_of_meas,omitempty"`
 	StateClass      string      `json:"stat_cla,omitempty"`
 	Category        Category    `json:"ent_cat,omitempty"`
@@ -140,11 +144,11 @@ func (b Bridge) document(d device, entities []Entity, w wireDevice) Document {
 	doc := wireDocument{
 		Device:       w,
 		Origin:       wireOrigin{Name: origin, Version: clean(b.Version), URL: webAddress(b.URL)},
-		Availability: topics(d.availability), Mode: "all",
+		Availability: topics(d.needs[withDevice]), Mode: "all",
 		Components: map[string]wireComponent{},
 	}
 	for _, e := range entities {
-		doc.Components[e.Key] = e.onWire(d.availability)
+		doc.Components[e.Key] = e.onWire(d.needs[withDevice])
 	}
 	return Document{Topic: b.documentTopic(d.id), Payload: encode(doc)}
 }
@@ -154,7 +158,10 @@ func (e Entity) onWire(inherited []string) wireComponent {
 	w := wireComponent{
 		Platform: e.Platform, Name: e.Name, UniqueID: e.UniqueID, EntityID: e.EntityID,
 		StateTopic: e.StateTopic, AttributesTopic: e.AttributesTopic, CommandTopic: e.CommandTopic, QoS: 1,
-		Class: e.Class, Options: e.Options, Unit: e.Unit, StateClass: e.StateClass, Category: e.Category, Icon: e.Icon,
+		Class: e.Class, Options: e.Options, EventTypes: e.EventTypes, Unit: e.Unit, StateClass: e.StateClass, Category: e.Category, Icon: e.Icon,
+	}
+	if e.Platform == Image {
+		w.StateTopic, w.ImageTopic, w.ContentType = "", e.StateTopic, "image/jpeg"
 	}
 	if e.CommandTopic != "" {
 		w.CommandTemplate = press

@@ -32,6 +32,9 @@ type wire struct {
 		Category     string              `json:"ent_cat"`
 		Enabled      *bool               `json:"en"`
 		State        string              `json:"stat_t"`
+		Image        string              `json:"img_t"`
+		Content      string              `json:"cont_type"`
+		EventTypes   []string            `json:"evt_typ"`
 		Attributes   string              `json:"json_attr_t"`
 		Command      string              `json:"cmd_t"`
 		Template     string              `json:"cmd_tpl"`
@@ -65,20 +68,41 @@ func TestDocumentsAreTheSameBytesEachTimeAndCompact(t *testing.T) {
 }
 
 func TestSizesStayBelowWhatToolsShow(t *testing.T) {
+	c := nvr().Cameras[0]
+	c.Protocol = true
+	c.Events = []string{"motion", "line_crossing", "intrusion", "region_entrance", "region_exit", "tamper", "video_loss", "scene_change",
+		"unattended_baggage", "object_removed", "license_plate", "video_mismatch"}
 	r := nvr()
-	r.Disks = nil
-	for i := range 16 {
-		r.Disks = append(r.Disks, discovery.Disk{ID: fmt.Sprint(i + 1), Used: true, Size: true})
+	r.Disks, r.Cameras = nil, nil
+	for i := range 4 {
+		r.Disks = append(r.Disks, fullDisk(i+1))
 	}
-	for i, d := range theBridge().RecorderDocuments(r) {
-		limit := 2500
-		if i == 0 {
-			limit = 20000
-		}
-		if len(d.Payload) > limit {
-			t.Errorf("%s has %d bytes, limit %d", d.Topic, len(d.Payload), limit)
+	for i := range 64 {
+		c.ID = fmt.Sprint(i + 1)
+		r.Cameras = append(r.Cameras, c)
+	}
+	docs := theBridge().RecorderDocuments(r)
+	for _, d := range docs {
+		if len(d.Payload) > 20000 {
+			t.Errorf("%s has %d bytes", d.Topic, len(d.Payload))
 		}
 	}
+	if len(docs) != 65 {
+		t.Errorf("%d documents", len(docs))
+	}
+
+	// More of everything than a recorder has is still far from what brokers take.
+	for i := range 64 {
+		r.Disks = append(r.Disks, fullDisk(i+5))
+		r.Events = append(r.Events, fmt.Sprintf("input_%d", i+1), fmt.Sprintf("virtual_input_%d", i+1))
+	}
+	if d := theBridge().RecorderDocuments(r)[0]; len(d.Payload) > 200_000 {
+		t.Errorf("%s has %d bytes", d.Topic, len(d.Payload))
+	}
+}
+
+func fullDisk(n int) discovery.Disk {
+	return discovery.Disk{ID: fmt.Sprint(n), Used: true, Size: true, Temperature: true, SelfTest: true}
 }
 
 func TestParentsComeFirstAndAreNamedByTheirChildren(t *testing.T) {
@@ -130,11 +154,26 @@ func same(t *testing.T, name string, d discovery.Document, entities []discovery.
 		if available == nil {
 			available = w.Availability
 		}
+		state, content := c.State, ""
+		if e.Platform == discovery.Image && c.State == "" {
+			state, content = c.Image, "image/jpeg"
+		} else if c.Image != "" {
+			t.Errorf("%s: %s is a picture of %s", name, e.Key, c.Image)
+		}
+		if c.Content != content || !slices.Equal(c.EventTypes, e.EventTypes) || (e.Platform == discovery.Event) != (len(e.EventTypes) > 0) {
+			t.Errorf("%s: %s has types %q, %q", name, e.Key, c.Content, c.EventTypes)
+		}
+		if stateful := e.Platform != discovery.Event && e.Platform != discovery.Image && e.Platform != discovery.Button; e.Retained != stateful {
+			t.Errorf("%s: retained is %v of %s", name, e.Retained, e.Key)
+		}
+		if (e.Platform == discovery.Button) == (e.StateTopic != "") || (e.Platform == discovery.Button) != (e.CommandTopic != "") {
+			t.Errorf("%s: %s has state %q and command %q", name, e.Key, e.StateTopic, e.CommandTopic)
+		}
 		var topics []string
 		for _, a := range available {
 			topics = append(topics, a["t"])
 		}
-		if c.Platform != string(e.Platform) || c.UniqueID != e.UniqueID || c.EntityID != e.EntityID || c.State != e.StateTopic ||
+		if c.Platform != string(e.Platform) || c.UniqueID != e.UniqueID || c.EntityID != e.EntityID || state != e.StateTopic ||
 			c.Attributes != e.AttributesTopic || c.Command != e.CommandTopic || c.Category != string(e.Category) ||
 			(c.Enabled == nil) != e.Enabled || c.QoS != 1 || w.Mode != "all" || !slices.Equal(topics, e.Availability) {
 			t.Errorf("%s: %s is %+v in the document, %+v as entity", name, e.Key, c, e)
@@ -145,7 +184,7 @@ func same(t *testing.T, name string, d discovery.Document, entities []discovery.
 func TestOddTextIsBoundedAndCleaned(t *testing.T) {
 	docs := theBridge().RecorderDocuments(odd())
 	titles := []string{"Disk recorder recorder", `"quoted" \ {{ states }} 'x'`, "#", "前门 摄像头", "Camera 4", "", "Offline camera", "c camera",
-		"two lines and a bidi mark \ufffd", "id"}
+		"two lines and a bidi mark \ufffd", "id", "Motion camera"}
 	if len(docs) != len(titles) {
 		t.Fatalf("%d documents, want %d", len(docs), len(titles))
 	}

@@ -12,7 +12,10 @@ type Platform string
 const (
 	BinarySensor Platform = "binary_sensor"
 	Button       Platform = "button"
+	Event        Platform = "event"
+	Image        Platform = "image"
 	Sensor       Platform = "sensor"
+	Update       Platform = "update"
 )
 
 // Category says where Home Assistant shows an entity. The empty one is a primary
@@ -39,11 +42,26 @@ type Entity struct {
 	Class, Unit, StateClass, Icon string
 	// Options are all values that an enum can have.
 	Options []string
-	Enabled bool
+	// EventTypes are all types that an event can have.
+	EventTypes []string
+	Enabled    bool
 
-	// StateTopic carries the plain value, AttributesTopic a JSON object. Both are
-	// retained. A button has neither, but a CommandTopic.
+	// StateTopic carries what the entity shows:
+	//   - of a sensor and a binary sensor the plain value;
+	//   - of an event a JSON object whose event_type is one of EventTypes; all else
+	//     in it becomes attributes. Home Assistant ignores retained ones;
+	//   - of an image the bytes of a JPEG;
+	//   - of an update, which is only shown and can't be installed, a JSON object
+	//     of installed_version, latest_version and release_summary (≤ 255
+	//     characters). What isn't known is left out: for a null or an unknown key
+	//     the whole message is discarded.
+	//
+	// AttributesTopic carries a JSON object, retained. A button has neither, but a
+	// CommandTopic.
 	StateTopic, AttributesTopic, CommandTopic string
+	// Retained says that the state is published retained: always, but for events
+	// and images. A button has no state and isn't either.
+	Retained bool
 	// Availability are the topics that must all say online.
 	Availability []string
 
@@ -54,12 +72,12 @@ type Entity struct {
 
 // device is where a group of rows lives.
 type device struct {
-	id           string   // of the device, and before the key in unique ids
-	entityID     string   // before the key in entity ids
-	topic        string   // above the key in topics
-	command      string   // above the action in command topics
-	alone        []string // availability that the bridge alone decides
-	availability []string // availability of everything else
+	id       string // of the device, and before the key in unique ids
+	entityID string // before the key in entity ids
+	topic    string // above the key in topics
+	command  string // above the action in command topics
+	// needs are the topics of each kind of availability that the rows have.
+	needs map[availability][]string
 }
 
 // Entities are the bridge's own.
@@ -85,27 +103,35 @@ func (b Bridge) CameraEntities(r Recorder, c Camera) []Entity {
 func (b Bridge) bridgeDevice() device {
 	return device{
 		id: b.id(), entityID: slug(b.id()), topic: b.Base() + "/bridge", command: b.commands(SiteTarget),
-		alone: []string{b.Availability()}, availability: []string{b.Availability()},
+		needs: map[availability][]string{bridgeAlone: {b.Availability()}, withDevice: {b.Availability()}},
 	}
 }
 
 func (b Bridge) recorderDevice(r Recorder) device {
 	return device{
 		id: bounded(r.ID), entityID: slug(level(r.Name)), topic: b.RecorderTopic(r.Name), command: b.commands(r.Name),
-		alone:        []string{b.Availability()},
-		availability: []string{b.Availability(), b.RecorderAvailability(r.Name)},
+		needs: map[availability][]string{
+			bridgeAlone: {b.Availability()},
+			withDevice:  {b.Availability(), b.RecorderAvailability(r.Name)},
+			withEvents:  {b.Availability(), b.RecorderAvailability(r.Name), b.EventsAvailability(r.Name)},
+		},
 	}
 }
 
 func (b Bridge) cameraDevice(r Recorder, c Camera) device {
+	bridge, recorder, camera := b.Availability(), b.RecorderAvailability(r.Name), b.CameraAvailability(r.Name, c.ID)
 	d := device{
 		id: cameraID(r, c), entityID: slug(level(r.Name) + "_ch" + bounded(c.ID)),
 		topic: b.CameraTopic(r.Name, c.ID), command: b.commands(r.Name) + "/ch/" + bounded(c.ID),
-		alone:        []string{b.Availability()},
-		availability: []string{b.Availability(), b.RecorderAvailability(r.Name)},
+		needs: map[availability][]string{
+			withDevice: {bridge, recorder},
+			withEvents: {bridge, recorder, b.EventsAvailability(r.Name)},
+			withCamera: {bridge, recorder, camera},
+		},
 	}
 	if c.Gone {
-		d.availability = append(d.availability, b.CameraAvailability(r.Name, c.ID))
+		d.needs[withDevice] = append(d.needs[withDevice], camera)
+		d.needs[withEvents] = append(d.needs[withEvents], camera)
 	}
 	return d
 }
@@ -131,18 +157,15 @@ func (d device) entity(r row) Entity {
 	e := Entity{
 		Key: r.key, Name: r.name, Platform: r.platform, Category: r.category,
 		Class: r.class, Unit: r.unit, StateClass: r.stateClass, Icon: r.icon,
-		Options: r.options, Enabled: !r.disabled, Availability: d.availability,
+		Options: r.options, EventTypes: r.eventTypes, Enabled: !r.disabled, Availability: d.needs[r.available],
 		UniqueID: d.id + "_" + r.key,
 		EntityID: string(r.platform) + "." + slug(d.entityID+"_"+r.key),
-	}
-	if r.available == bridgeAlone {
-		e.Availability = d.alone
 	}
 	if r.action != "" {
 		e.CommandTopic = d.command + "/" + r.action
 		return e
 	}
-	e.StateTopic = d.topic + "/" + r.key
+	e.StateTopic, e.Retained = d.topic+"/"+r.key, r.platform != Event && r.platform != Image
 	if r.attributes {
 		e.AttributesTopic = e.StateTopic + "/attributes"
 	}

@@ -5,6 +5,7 @@ const (
 	KeyRecordersReachable = "recorders_reachable"
 	KeyVersion            = "version"
 	KeyLastError          = "last_error"
+	KeyEventsLost         = "events_lost"
 )
 
 // Keys of entities that several devices have.
@@ -14,21 +15,34 @@ const (
 	KeyConnection     = "connection"
 )
 
-// Keys of a recorder's entities.
+// Keys of a recorder's entities. Its events have others, see [EventKey].
 const (
-	KeyStatus          = "status"
-	KeySignIn          = "sign_in"
-	KeyLastBoot        = "last_boot"
-	KeyCPU             = "cpu"
-	KeyMemory          = "memory"
-	KeyClockDifference = "clock_difference"
-	KeyCamerasOnline   = "cameras_online"
+	KeyStatus            = "status"
+	KeySignIn            = "sign_in"
+	KeyResult            = "result"
+	KeyEventStream       = "event_stream"
+	KeyLastMessage       = "last_message"
+	KeyEventsNotArriving = "events_not_arriving"
+	KeyLastBoot          = "last_boot"
+	KeyCPU               = "cpu"
+	KeyMemory            = "memory"
+	KeyClockDifference   = "clock_difference"
+	KeyCamerasOnline     = "cameras_online"
+	KeyChannelsRecording = "channels_recording"
+	KeyOldestRecording   = "oldest_recording"
+	KeyFirmware          = "firmware"
+	KeyDiskError         = "disk_error"        // also an event type
+	KeyRecordingFailure  = "recording_failure" // also an event type
 )
 
-// Keys of a camera's entities.
+// Keys of a camera's entities. Its events have others, see [EventKey].
 const (
 	KeyOfflineReason = "offline_reason"
 	KeyProtocol      = "protocol"
+	KeyRecording     = "recording"
+	KeyDetection     = "event"
+	KeyPicture       = "picture"
+	KeyTakePicture   = "take_picture"
 )
 
 // DiskKey is the key of a disk's state.
@@ -39,6 +53,12 @@ func DiskUsedKey(id string) string { return DiskKey(id) + "_used" }
 
 // DiskSizeKey is the key of a disk's size.
 func DiskSizeKey(id string) string { return DiskKey(id) + "_size" }
+
+// DiskTemperatureKey is the key of a disk's temperature.
+func DiskTemperatureKey(id string) string { return DiskKey(id) + "_temperature" }
+
+// DiskSelfTestKey is the key of what a disk's self-test said.
+func DiskSelfTestKey(id string) string { return DiskKey(id) + "_self_test" }
 
 // States of the sign-in.
 const (
@@ -74,6 +94,37 @@ func DiskStates() []string {
 	return []string{
 		DiskOK, DiskSleeping, DiskUnformatted, DiskError, DiskMismatch, DiskOffline,
 		DiskSmartFailed, DiskRepairing, DiskFormatting, DiskUnknown,
+	}
+}
+
+// States of a disk's self-test.
+const (
+	SelfTestOK      = "ok"
+	SelfTestFailed  = "failed"
+	SelfTestRunning = "running"
+	SelfTestUnknown = "unknown"
+)
+
+// SelfTestStates are the options of [DiskSelfTestKey].
+func SelfTestStates() []string {
+	return []string{SelfTestOK, SelfTestFailed, SelfTestRunning, SelfTestUnknown}
+}
+
+// What comes of a command. The first four are said at once, the others later.
+const (
+	ResultAccepted  = "accepted"
+	ResultRefused   = "refused"
+	ResultDuplicate = "duplicate"
+	ResultExpired   = "expired"
+	ResultDone      = "done"
+	ResultFailed    = "failed"
+	ResultCancelled = "cancelled"
+)
+
+// ResultTypes are the event types of [KeyResult].
+func ResultTypes() []string {
+	return []string{
+		ResultAccepted, ResultRefused, ResultDuplicate, ResultExpired, ResultDone, ResultFailed, ResultCancelled,
 	}
 }
 

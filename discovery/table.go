@@ -1,5 +1,7 @@
 package discovery
 
+import "slices"
+
 // row is one entity of the table. The zero values are the usual: no category,
 // enabled, a plain state, as available as its device.
 type row struct {
@@ -10,6 +12,7 @@ type row struct {
 	class, unit, stateClass, icon string
 	category                      Category
 	options                       []string // of a sensor of class enum
+	eventTypes                    []string // of an event
 	attributes                    bool     // has a JSON object beside its state
 	disabled                      bool     // until the owner enables it
 	available                     availability
@@ -24,8 +27,10 @@ const always = true
 type availability int
 
 const (
-	withDevice  availability = iota // everything its device needs
+	withDevice  availability = iota // bridge and recorder
 	bridgeAlone                     // it tells of trouble, or cures it
+	withEvents                      // also the recorder's stream of events
+	withCamera                      // also the camera
 )
 
 const (
@@ -33,12 +38,14 @@ const (
 	classDataSize     = "data_size"
 	classDuration     = "duration"
 	classEnum         = "enum"
+	classMotion       = "motion"
 	classProblem      = "problem"
 	classTimestamp    = "timestamp"
 
 	percent     = "%"
 	seconds     = "s"
 	gigabytes   = "GB"
+	celsius     = "°C"
 	measurement = "measurement"
 )
 
@@ -55,12 +62,26 @@ func bridgeRows() []row {
 			available: bridgeAlone, told: always},
 		{key: KeyLastError, name: "Last error", platform: Sensor, category: Diagnostic, icon: "mdi:alert-circle-outline",
 			available: bridgeAlone, told: always},
+		// What a slow or absent broker cost.
+		{key: KeyEventsLost, name: "Events lost", platform: Sensor, stateClass: "total_increasing", category: Diagnostic, icon: "mdi:message-alert-outline",
+			available: bridgeAlone, told: always},
 	}
 }
 
 // recorderRows are the entities of a recorder, disks last.
 func recorderRows(r Recorder) []row {
-	rows := []row{
+	rows := slices.Concat(linkRows(r), systemRows(r), alarmRows(r))
+	for _, d := range r.Disks {
+		if d.ID != "" {
+			rows = append(rows, diskRows(d)...)
+		}
+	}
+	return rows
+}
+
+// linkRows tell of what is between bridge and recorder.
+func linkRows(r Recorder) []row {
+	return []row{
 		{key: KeyStatus, name: "Status", platform: Sensor, icon: "mdi:information-outline",
 			available: bridgeAlone, told: always},
 		{key: KeyNeedsAttention, name: "Needs attention", platform: BinarySensor, class: classProblem,
@@ -69,8 +90,22 @@ func recorderRows(r Recorder) []row {
 			options: SignInStates(), attributes: true, available: bridgeAlone, told: always},
 		{key: KeyRetrySignIn, name: "Retry sign-in", platform: Button, category: Config, icon: "mdi:account-sync",
 			action: KeyRetrySignIn, available: bridgeAlone, told: always},
+		{key: KeyResult, name: "Result", platform: Event, icon: "mdi:clipboard-check-outline",
+			eventTypes: ResultTypes(), available: bridgeAlone, told: always},
 		{key: KeyConnection, name: "Connection", platform: BinarySensor, class: classConnectivity, category: Diagnostic,
 			available: bridgeAlone, told: always},
+		{key: KeyEventStream, name: "Event stream", platform: BinarySensor, class: classConnectivity, category: Diagnostic,
+			attributes: true, disabled: true, available: bridgeAlone, told: always},
+		{key: KeyLastMessage, name: "Last message", platform: Sensor, class: classTimestamp, category: Diagnostic,
+			disabled: true, told: always},
+		{key: KeyEventsNotArriving, name: "Events not arriving", platform: Sensor, stateClass: measurement, category: Diagnostic, icon: "mdi:bell-off-outline",
+			attributes: true, told: r.Triggers},
+	}
+}
+
+// systemRows tell of the recorder itself.
+func systemRows(r Recorder) []row {
+	return []row{
 		{key: KeyLastBoot, name: "Last boot", platform: Sensor, class: classTimestamp, category: Diagnostic,
 			told: r.Uptime},
 		{key: KeyCPU, name: "CPU", platform: Sensor, unit: percent, stateClass: measurement, category: Diagnostic, icon: "mdi:cpu-64-bit",
@@ -81,13 +116,13 @@ func recorderRows(r Recorder) []row {
 			category: Diagnostic, disabled: true, told: r.Clock},
 		{key: KeyCamerasOnline, name: "Cameras online", platform: Sensor, stateClass: measurement, icon: "mdi:cctv",
 			attributes: true, told: r.CamerasOnline},
+		{key: KeyChannelsRecording, name: "Channels recording", platform: Sensor, stateClass: measurement, icon: "mdi:record-rec",
+			attributes: true, told: r.Recording},
+		{key: KeyOldestRecording, name: "Oldest recording", platform: Sensor, class: classTimestamp, category: Diagnostic,
+			attributes: true, told: r.OldestRecording},
+		{key: KeyFirmware, name: "Firmware", platform: Update, class: "firmware", category: Diagnostic,
+			told: r.Newest},
 	}
-	for _, d := range r.Disks {
-		if d.ID != "" {
-			rows = append(rows, diskRows(d)...)
-		}
-	}
-	return rows
 }
 
 // diskRows are the entities of one disk, on its recorder's device.
@@ -100,12 +135,17 @@ func diskRows(d Disk) []row {
 			told: d.Used},
 		{key: DiskSizeKey(d.ID), name: name + " size", platform: Sensor, class: classDataSize, unit: gigabytes, category: Diagnostic,
 			disabled: true, told: d.Size},
+		{key: DiskTemperatureKey(d.ID), name: name + " temperature", platform: Sensor, class: "temperature", unit: celsius,
+			stateClass: measurement, category: Diagnostic, told: d.Temperature},
+		{key: DiskSelfTestKey(d.ID), name: name + " self-test", platform: Sensor, class: classEnum, category: Diagnostic, icon: "mdi:harddisk",
+			options: SelfTestStates(), disabled: true, told: d.SelfTest},
 	}
 }
 
-// cameraRows are the entities of a camera.
+// cameraRows are the entities of a camera, events last.
 func cameraRows(c Camera) []row {
-	return []row{
+	types := detections(c.Events)
+	rows := []row{
 		{key: KeyConnection, name: "Connection", platform: BinarySensor, class: classConnectivity,
 			told: c.Connection},
 		{key: KeyOfflineReason, name: "Offline reason", platform: Sensor, class: classEnum, category: Diagnostic, icon: "mdi:help-network-outline",
@@ -113,5 +153,14 @@ func cameraRows(c Camera) []row {
 		// Also what makes a camera a device where a recorder tells no states.
 		{key: KeyProtocol, name: "Protocol", platform: Sensor, category: Diagnostic, icon: "mdi:lan",
 			disabled: true, told: c.Protocol},
+		{key: KeyRecording, name: "Recording", platform: BinarySensor, class: "running",
+			available: withCamera, told: c.Recording},
+		{key: KeyPicture, name: "Picture", platform: Image, icon: "mdi:image",
+			available: withCamera, told: c.Picture},
+		{key: KeyTakePicture, name: "Take picture", platform: Button, icon: "mdi:camera",
+			action: KeyTakePicture, available: bridgeAlone, told: c.Picture},
+		{key: KeyDetection, name: "Detection", platform: Event, icon: "mdi:motion-sensor",
+			eventTypes: types, available: withEvents, told: len(types) > 0},
 	}
+	return append(rows, eventRows(c.Events, onCamera)...)
 }

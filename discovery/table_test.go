@@ -23,7 +23,23 @@ func line(e discovery.Entity) string {
 	if e.AttributesTopic != "" {
 		kind += ", attributes"
 	}
-	return fmt.Sprintf("%s: %s, needs %d", e.Name, kind, len(e.Availability))
+	return fmt.Sprintf("%s: %s, needs %s", e.Name, kind, needs(e.Availability))
+}
+
+// needs is what must be online, by topics.
+func needs(topics []string) string {
+	var out []string
+	for _, t := range topics {
+		switch levels := strings.Split(t, "/"); {
+		case strings.HasSuffix(t, "/bridge/availability"):
+			out = append(out, "bridge")
+		case strings.Contains(t, "/ch/"):
+			out = append(out, "camera")
+		default:
+			out = append(out, map[string]string{"availability": "recorder", "events": "events"}[levels[len(levels)-1]])
+		}
+	}
+	return strings.Join(out, "+")
 }
 
 func lines(entities []discovery.Entity) []string {
@@ -34,8 +50,6 @@ func lines(entities []discovery.Entity) []string {
 	return out
 }
 
-// needs 1 is the bridge alone, needs 2 bridge and recorder, needs 3 the camera
-// as well.
 func TestTheTableIsThatOfTheDesign(t *testing.T) {
 	b := theBridge()
 	bare, gone := discovery.Recorder{ID: "a", Name: "nvr"}, oldNVR()
@@ -45,44 +59,88 @@ func TestTheTableIsThatOfTheDesign(t *testing.T) {
 		want []string
 	}{
 		{"bridge", b.Entities(), []string{
-			"Recorders reachable: sensor, attributes, needs 1",
-			"Needs attention: binary_sensor problem, attributes, needs 1",
-			"Retry sign-in: button config, needs 1",
-			"Version: sensor diagnostic, needs 1",
-			"Last error: sensor diagnostic, needs 1",
+			"Recorders reachable: sensor, attributes, needs bridge",
+			"Needs attention: binary_sensor problem, attributes, needs bridge",
+			"Retry sign-in: button config, needs bridge",
+			"Version: sensor diagnostic, needs bridge",
+			"Last error: sensor diagnostic, needs bridge",
+			"Events lost: sensor diagnostic, needs bridge",
 		}},
 		{"a recorder that tells everything", b.RecorderEntities(nvr()), []string{
-			"Status: sensor, needs 1",
-			"Needs attention: binary_sensor problem, attributes, needs 1",
-			"Sign-in: sensor enum diagnostic, attributes, needs 1",
-			"Retry sign-in: button config, needs 1",
-			"Connection: binary_sensor connectivity diagnostic, needs 1",
-			"Last boot: sensor timestamp diagnostic, needs 2",
-			"CPU: sensor % diagnostic, disabled, needs 2",
-			"Memory: sensor % diagnostic, disabled, needs 2",
-			"Clock difference: sensor duration s diagnostic, disabled, needs 2",
-			"Cameras online: sensor, attributes, needs 2",
-			"Disk 1: sensor enum diagnostic, attributes, needs 2",
-			"Disk 1 used: sensor % diagnostic, needs 2",
-			"Disk 1 size: sensor data_size GB diagnostic, disabled, needs 2",
+			"Status: sensor, needs bridge",
+			"Needs attention: binary_sensor problem, attributes, needs bridge",
+			"Sign-in: sensor enum diagnostic, attributes, needs bridge",
+			"Retry sign-in: button config, needs bridge",
+			"Result: event, needs bridge",
+			"Connection: binary_sensor connectivity diagnostic, needs bridge",
+			"Event stream: binary_sensor connectivity diagnostic, disabled, attributes, needs bridge",
+			"Last message: sensor timestamp diagnostic, disabled, needs bridge+recorder",
+			"Events not arriving: sensor diagnostic, attributes, needs bridge+recorder",
+			"Last boot: sensor timestamp diagnostic, needs bridge+recorder",
+			"CPU: sensor % diagnostic, disabled, needs bridge+recorder",
+			"Memory: sensor % diagnostic, disabled, needs bridge+recorder",
+			"Clock difference: sensor duration s diagnostic, disabled, needs bridge+recorder",
+			"Cameras online: sensor, attributes, needs bridge+recorder",
+			"Channels recording: sensor, attributes, needs bridge+recorder",
+			"Oldest recording: sensor timestamp diagnostic, attributes, needs bridge+recorder",
+			"Firmware: update firmware diagnostic, needs bridge+recorder",
+			"Disk error: binary_sensor problem diagnostic, needs bridge+recorder",
+			"Recording failure: binary_sensor problem diagnostic, needs bridge+recorder",
+			"Disk full: binary_sensor problem diagnostic, disabled, needs bridge+recorder+events",
+			"Illegal access: binary_sensor problem diagnostic, disabled, needs bridge+recorder+events",
+			"IP conflict: binary_sensor problem diagnostic, disabled, needs bridge+recorder+events",
+			"Network: binary_sensor problem diagnostic, disabled, needs bridge+recorder+events",
+			"PoE: binary_sensor problem diagnostic, disabled, needs bridge+recorder+events",
+			"Input 1: binary_sensor, disabled, needs bridge+recorder+events",
+			"Disk 1: sensor enum diagnostic, attributes, needs bridge+recorder",
+			"Disk 1 used: sensor % diagnostic, needs bridge+recorder",
+			"Disk 1 size: sensor data_size GB diagnostic, disabled, needs bridge+recorder",
+			"Disk 1 temperature: sensor temperature °C diagnostic, needs bridge+recorder",
+			"Disk 1 self-test: sensor enum diagnostic, disabled, needs bridge+recorder",
 		}},
 		{"a recorder that tells nothing", b.RecorderEntities(bare), []string{
-			"Status: sensor, needs 1",
-			"Needs attention: binary_sensor problem, attributes, needs 1",
-			"Sign-in: sensor enum diagnostic, attributes, needs 1",
-			"Retry sign-in: button config, needs 1",
-			"Connection: binary_sensor connectivity diagnostic, needs 1",
+			"Status: sensor, needs bridge",
+			"Needs attention: binary_sensor problem, attributes, needs bridge",
+			"Sign-in: sensor enum diagnostic, attributes, needs bridge",
+			"Retry sign-in: button config, needs bridge",
+			"Result: event, needs bridge",
+			"Connection: binary_sensor connectivity diagnostic, needs bridge",
+			"Event stream: binary_sensor connectivity diagnostic, disabled, attributes, needs bridge",
+			"Last message: sensor timestamp diagnostic, disabled, needs bridge+recorder",
 		}},
 		{"a camera", b.CameraEntities(nvr(), nvr().Cameras[0]), []string{
-			"Connection: binary_sensor connectivity, needs 2",
-			"Offline reason: sensor enum diagnostic, attributes, needs 2",
+			"Connection: binary_sensor connectivity, needs bridge+recorder",
+			"Offline reason: sensor enum diagnostic, attributes, needs bridge+recorder",
+			"Recording: binary_sensor running, needs bridge+recorder+camera",
+			"Picture: image, needs bridge+recorder+camera",
+			"Take picture: button, needs bridge",
+			"Detection: event, needs bridge+recorder+events",
+			"Motion: binary_sensor motion, needs bridge+recorder+events",
+			"Line crossing: binary_sensor motion, needs bridge+recorder+events",
+			"Intrusion: binary_sensor motion, needs bridge+recorder+events",
+			"Region entrance: binary_sensor motion, needs bridge+recorder+events",
+			"Region exit: binary_sensor motion, needs bridge+recorder+events",
+			"Tamper: binary_sensor tamper, needs bridge+recorder+events",
+			"Video loss: binary_sensor problem diagnostic, needs bridge+recorder+events",
+			"Smoke: binary_sensor smoke, disabled, needs bridge+recorder+events",
+			"PIR: binary_sensor motion, disabled, needs bridge+recorder+events",
+			"Audio exception: binary_sensor, disabled, needs bridge+recorder+events",
 		}},
 		{"a camera whose state isn't told", b.CameraEntities(nvr(), discovery.Camera{ID: "1", Protocol: true}), []string{
-			"Protocol: sensor diagnostic, disabled, needs 2",
+			"Protocol: sensor diagnostic, disabled, needs bridge+recorder",
+		}},
+		{"a camera that tells of no detection", b.CameraEntities(nvr(), discovery.Camera{ID: "1", Events: []string{"storage", "video_loss"}}), []string{
+			"Video loss: binary_sensor problem diagnostic, needs bridge+recorder+events",
+			"Storage: binary_sensor problem diagnostic, disabled, needs bridge+recorder+events",
 		}},
 		{"a camera that left the list", b.CameraEntities(gone, gone.Cameras[3]), []string{
-			"Connection: binary_sensor connectivity, needs 3",
-			"Offline reason: sensor enum diagnostic, attributes, needs 3",
+			"Connection: binary_sensor connectivity, needs bridge+recorder+camera",
+			"Offline reason: sensor enum diagnostic, attributes, needs bridge+recorder+camera",
+			"Recording: binary_sensor running, needs bridge+recorder+camera",
+			"Picture: image, needs bridge+recorder+camera",
+			"Take picture: button, needs bridge",
+			"Detection: event, needs bridge+recorder+events+camera",
+			"Motion: binary_sensor motion, needs bridge+recorder+events+camera",
 		}},
 		{"a camera of which nothing is told", b.CameraEntities(gone, gone.Cameras[4]), nil},
 	}
@@ -99,6 +157,8 @@ func TestTopicsAndIds(t *testing.T) {
 	status := b.RecorderEntities(r)[0]
 	button := b.RecorderEntities(r)[3]
 	reason := b.CameraEntities(r, r.Cameras[1])[1]
+	result := b.RecorderEntities(r)[4]
+	seen := byKey(b.CameraEntities(r, discovery.Camera{ID: "ip1", Picture: true, Events: []string{"motion"}}))
 	id := "ids-7208hqhi-m1-a--s-c-0820240506ccwrfd4567890wcvu"
 	rows := []struct{ got, want string }{
 		{b.Base(), "hikbridge"},
@@ -124,6 +184,19 @@ func TestTopicsAndIds(t *testing.T) {
 		{reason.AttributesTopic, "hikbridge/back-yard/ch/ip1/offline_reason/attributes"},
 		{reason.UniqueID, id + "_chip1_offline_reason"},
 		{reason.EntityID, "sensor.back_yard_chip1_offline_reason"},
+		{result.StateTopic, b.Result("back-yard")},
+		{result.EntityID, "event.back_yard_result"},
+		{b.EventsAvailability("back-yard"), "hikbridge/back-yard/events"},
+		{seen[discovery.KeyTakePicture].CommandTopic, "hikbridge/command/back-yard/ch/ip1/take_picture"},
+		{seen[discovery.KeyTakePicture].EntityID, "button.back_yard_chip1_take_picture"},
+		{seen[discovery.KeyPicture].StateTopic, "hikbridge/back-yard/ch/ip1/picture"},
+		{seen[discovery.KeyPicture].EntityID, "image.back_yard_chip1_picture"},
+		{seen[discovery.KeyDetection].StateTopic, "hikbridge/back-yard/ch/ip1/event"},
+		{seen[discovery.KeyDetection].EntityID, "event.back_yard_chip1_event"},
+		{seen["motion"].StateTopic, "hikbridge/back-yard/ch/ip1/motion"},
+		{seen["motion"].UniqueID, id + "_chip1_motion"},
+		{seen["motion"].EntityID, "binary_sensor.back_yard_chip1_motion"},
+		{discovery.DiskTemperatureKey("nas9"), "disk_nas9_temperature"}, {discovery.DiskSelfTestKey("1"), "disk_1_self_test"},
 		{discovery.DiskKey("1"), "disk_1"}, {discovery.DiskUsedKey("nas9"), "disk_nas9_used"}, {discovery.DiskSizeKey("1-2"), "disk_1_2_size"},
 		{discovery.Bridge{}.Availability(), "hikbridge/bridge/availability"},
 		{discovery.Bridge{}.Document().Topic, "homeassistant/device/hikbridge/config"},
@@ -137,6 +210,14 @@ func TestTopicsAndIds(t *testing.T) {
 			t.Errorf("%q, want %q", row.got, row.want)
 		}
 	}
+}
+
+func byKey(entities []discovery.Entity) map[string]discovery.Entity {
+	out := map[string]discovery.Entity{}
+	for _, e := range entities {
+		out[e.Key] = e
+	}
+	return out
 }
 
 func TestARenamedRecorderKeepsItsIds(t *testing.T) {
@@ -186,6 +267,7 @@ func TestIdentity(t *testing.T) {
 func TestOptionsAreReadableAndTheirOwnOnly(t *testing.T) {
 	for name, options := range map[string][]string{
 		"sign-in": discovery.SignInStates(), "disk": discovery.DiskStates(), "offline": discovery.OfflineReasons(),
+		"self-test": discovery.SelfTestStates(),
 	} {
 		for i, o := range options {
 			if strings.Trim(o, "abcdefghijklmnopqrstuvwxyz_") != "" || slices.Contains(options[:i], o) {

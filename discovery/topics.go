@@ -27,6 +27,10 @@ func (b Bridge) RecorderAvailability(name string) string {
 	return b.RecorderTopic(name) + "/availability"
 }
 
+// EventsAvailability is the topic that says whether a recorder's events arrive:
+// its stream is up.
+func (b Bridge) EventsAvailability(name string) string { return b.RecorderTopic(name) + "/events" }
+
 // CameraTopic is above everything that is said of a camera; id is [Camera.ID].
 func (b Bridge) CameraTopic(name, id string) string {
 	return b.RecorderTopic(name) + "/ch/" + level(bounded(id))

@@ -65,6 +65,7 @@ type record struct {
 	// Device is serial number and firmware that the rest holds for.
 	Device      string   `json:"device,omitempty"`
 	FreshNonces bool     `json:"fresh_nonces,omitempty"`
+	Heartbeats  bool     `json:"heartbeats,omitempty"` // on its event stream
 	Unsupported []string `json:"unsupported,omitempty"`
 }
 

@@ -60,9 +60,13 @@ type Client struct {
 	nonce *nonce
 	stale []time.Time // when nonces that had worked were refused lately
 
-	mu      sync.Mutex
-	trouble time.Time            // when an answer was lost or 5xx last
-	denied  map[string]time.Time // path → when a missing right was told
+	mu        sync.Mutex
+	trouble   time.Time            // when an answer was lost or 5xx last
+	answered  time.Time            // when an answer came last
+	oldStream bool                 // the event stream is at the path of old firmware
+	swapped   map[string]bool      // channels whose picture is at the other path
+	news      news                 // of the event stream
+	denied    map[string]time.Time // path → when a missing right was told
 }
 
 // New makes a client; nothing is sent before the first call. Its error is for
@@ -99,7 +103,7 @@ func New(c Config) (*Client, error) {
 			IdleConnTimeout:        idleTimeout,
 			MaxResponseHeaderBytes: maxHeader,
 		},
-		denied: map[string]time.Time{},
+		denied: map[string]time.Time{}, swapped: map[string]bool{},
 	}, nil
 }
 
@@ -129,25 +133,57 @@ func (c *Client) get(ctx context.Context, path string, v any, roots ...string) e
 	if err := c.remembered(path); err != nil {
 		return err
 	}
-	body, err := c.call(ctx, http.MethodGet, path, maxDocument)
-	if err == nil {
-		err = check(http.MethodGet, path, http.StatusOK, body, roots)
-	}
-	if err == nil {
-		err = decode(body, v, roots...)
-	}
-	c.learn(path, err)
-	if err != nil && !isAnswer(err) {
-		return fmt.Errorf("GET %s: %w", path, err)
-	}
-	return err
+	q := request{method: http.MethodGet, path: path}
+	return c.took(q, c.document(ctx, q, v, roots))
 }
 
-// isAnswer says whether the error names method and path already.
-func isAnswer(err error) bool {
-	var s *StatusError
-	return errors.As(err, &s)
+// search posts a question below /ISAPI/ and decodes the answer as get does.
+func (c *Client) search(ctx context.Context, path, body string, v any, roots ...string) error {
+	if err := c.remembered(path); err != nil {
+		return err
+	}
+	q := request{method: http.MethodPost, path: path, body: body}
+	return c.took(q, c.document(ctx, q, v, roots))
 }
+
+// document sends one request and decodes its answer.
+func (c *Client) document(ctx context.Context, q request, v any, roots []string) error {
+	body, err := c.call(ctx, q, maxDocument)
+	if err != nil {
+		return err
+	}
+	if err := check(q.method, q.path, http.StatusOK, body, roots); err != nil {
+		return err
+	}
+	return decode(body, v, roots...)
+}
+
+// took learns from what came of a request.
+func (c *Client) took(q request, err error) error {
+	c.learn(q.path, err)
+	return named(q, err)
+}
+
+// named says which request an error is of, unless it does already.
+func named(q request, err error) error {
+	var s *StatusError
+	if err == nil || errors.As(err, &s) {
+		return err
+	}
+	return fmt.Errorf("%s %s: %w", q.method, q.path, err)
+}
+
+// request is one request to the recorder. A path is below /ISAPI/ unless it
+// begins with "/".
+type request struct {
+	method, path string
+	body         string // an XML document, or none
+	stream       bool   // its answer doesn't end
+}
+
+// question says that asking twice does no harm: all that is read, searches
+// included. What changes a device is sent by PUT and DELETE.
+func (q request) question() bool { return q.method == http.MethodGet || q.method == http.MethodPost }
 
 // remembered answers for a path that needs no request. The identity is always
 // asked: everything else hangs on it.
@@ -200,7 +236,7 @@ func (c *Client) unsettle() {
 
 // call sends one request in its turn and returns the body of an answer with
 // HTTP status 200, or an error.
-func (c *Client) call(ctx context.Context, method, path string, limit int64) ([]byte, error) {
+func (c *Client) call(ctx context.Context, q request, limit int64) ([]byte, error) {
 	ctx, cancel := withDeadline(ctx)
 	defer cancel()
 	select {
@@ -209,7 +245,22 @@ func (c *Client) call(ctx context.Context, method, path string, limit int64) ([]
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
-	resp, err := c.roundTrip(ctx, method, path)
+	resp, err := c.exchange(ctx, q)
+	if err != nil {
+		return nil, err
+	}
+	defer resp.Body.Close()
+	body, err := readAll(resp.Body, limit)
+	if err != nil {
+		return nil, err
+	}
+	return body, refusal(q.method, q.path, resp, body)
+}
+
+// exchange sends a request, with a sign-in if it takes one, and keeps account of
+// trouble. The caller holds the turn.
+func (c *Client) exchange(ctx context.Context, q request) (*http.Response, error) {
+	resp, err := c.roundTrip(ctx, q)
 	if err != nil {
 		var signIn *SignInError
 		if !errors.As(err, &signIn) {
@@ -220,12 +271,10 @@ func (c *Client) call(ctx context.Context, method, path string, limit int64) ([]
 	if resp.StatusCode >= 500 {
 		c.unsettle()
 	}
-	defer resp.Body.Close()
-	body, err := readAll(resp.Body, limit)
-	if err != nil {
-		return nil, err
-	}
-	return body, refusal(method, path, resp, body)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.answered = time.Now()
+	return resp, nil
 }
 
 func withDeadline(ctx context.Context) (context.Context, context.CancelFunc) {
@@ -273,6 +322,9 @@ func redirectTarget(resp *http.Response) string {
 
 // statusOf reads a ResponseStatus out of a refusal, or nothing.
 func statusOf(body []byte) (code int, sub string) {
+	if r, ok := jsonStatus(body); ok {
+		return r.Code, r.Sub
+	}
 	var r responseStatus
 	if decode(body, &r, "ResponseStatus") != nil {
 		return 0, ""

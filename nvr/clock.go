@@ -11,30 +11,37 @@ import (
 
 const pathTime = "System/time"
 
-// Clock asks for the device's clock and gives how far it is ahead of ours
-// (negative: behind), measured against the middle of the request. The device's
-// resolution is one second. Not known when the device tells no time zone rule
-// that can be read: the offset printed in localTime is wrong in summer on many
-// (seen on three recorders), so it isn't used.
-func (c *Client) Clock(ctx context.Context) (Maybe[time.Duration], error) {
+// Clock is a device's clock.
+type Clock struct {
+	// Difference is how far it is ahead of ours (negative: behind), measured
+	// against the middle of the request; the device's resolution is one second.
+	// Not known when the device tells no time zone rule that can be read: the
+	// offset printed in localTime is wrong in summer on many (seen on three
+	// recorders), so it isn't used.
+	Difference Maybe[time.Duration]
+	Zone       Maybe[Zone]
+}
+
+// Clock asks for the device's clock.
+func (c *Client) Clock(ctx context.Context) (Clock, error) {
 	var w struct {
 		Local string `xml:"localTime"`
 		Zone  string `xml:"timeZone"`
 	}
 	asked := time.Now()
 	if err := c.get(ctx, pathTime, &w, "Time"); err != nil {
-		return Maybe[time.Duration]{}, err
+		return Clock{}, err
 	}
 	middle := asked.Add(time.Since(asked) / 2)
 	zone, err := ParseZone(w.Zone)
 	if err != nil {
-		return Maybe[time.Duration]{}, nil
+		return Clock{}, nil
 	}
-	device, err := zone.Time(w.Local, middle)
-	if err != nil {
-		return Maybe[time.Duration]{}, nil
+	clock := Clock{Zone: known(zone)}
+	if device, err := zone.Time(w.Local, middle); err == nil {
+		clock.Difference = known(device.Sub(middle).Round(time.Second))
 	}
-	return known(device.Sub(middle).Round(time.Second)), nil
+	return clock, nil
 }
 
 // Zone is a device's time zone rule, such as
@@ -189,6 +196,16 @@ func (z Zone) Time(local string, about time.Time) (time.Time, error) {
 		return summer, nil
 	}
 	return standard, nil
+}
+
+// Wall gives the digits that a right clock shows at a moment, as if they were
+// UTC. It is how searches want their times.
+func (z Zone) Wall(t time.Time) time.Time {
+	t = t.UTC()
+	if summer := t.Add(z.summer); z.hasSummer && z.isSummer(summer, z.summer) {
+		return summer
+	}
+	return t.Add(z.standard)
 }
 
 // isSummer says whether a wall clock that shows the given offset lies between

@@ -230,14 +230,14 @@ func TestTheClockDifferenceIsMeasured(t *testing.T) {
 			c := open(t, r, t.TempDir(), password)
 			d, err := c.Clock(t.Context())
 			c.Close()
-			if err != nil || !d.Known || (d.Value-offset).Abs() > time.Second {
+			if err != nil || !d.Difference.Known || (d.Difference.Value-offset).Abs() > time.Second {
 				t.Errorf("offset %v: %+v, %v", offset, d, err)
 			}
 		}
 		r := recorder(t, nvrtest.Config{NoTimeZone: true})
 		c := open(t, r, t.TempDir(), password)
 		defer c.Close()
-		if d, err := c.Clock(t.Context()); err != nil || d.Known {
+		if d, err := c.Clock(t.Context()); err != nil || d.Difference.Known {
 			t.Errorf("without a rule: %+v, %v", d, err)
 		}
 	})

@@ -74,6 +74,9 @@ func mac(s string) string {
 type Capabilities struct {
 	Inputs  Maybe[int64] // analog inputs, or lenses of a camera
 	Proxies Maybe[int64] // IP channels
+	// Working and Upgrade say whether the device promises to tell its working
+	// status, and of newer firmware; some do so without promising.
+	Working, Upgrade Maybe[bool]
 }
 
 // Capabilities asks what the device can do (System/capabilities).
@@ -81,9 +84,12 @@ func (c *Client) Capabilities(ctx context.Context) (Capabilities, error) {
 	var w struct {
 		Inputs  string `xml:"SysCap>VideoCap>videoInputPortNums"`
 		Proxies string `xml:"RacmCap>inputProxyNums"`
+		Working string `xml:"SysCap>isSupportGettingWorkingStatus"`
+		Upgrade string `xml:"SysCap>isSupportOnlineUpgradeTask"`
 	}
 	if err := c.get(ctx, pathCapabilities, &w, "DeviceCap"); err != nil {
 		return Capabilities{}, err
 	}
-	return Capabilities{Inputs: number(w.Inputs), Proxies: number(w.Proxies)}, nil
+	return Capabilities{Inputs: number(w.Inputs), Proxies: number(w.Proxies),
+		Working: truth(w.Working), Upgrade: truth(w.Upgrade)}, nil
 }

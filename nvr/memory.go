@@ -2,7 +2,6 @@ package nvr
 
 import (
 	"errors"
-	"net/http"
 	"slices"
 	"time"
 )
@@ -102,7 +101,7 @@ func (c *Client) RetrySignIn() error {
 // answers 500 too, so the caller must have been patient.
 func (c *Client) GiveUp(err error) {
 	var s *StatusError
-	if errors.As(err, &s) && s.Method == http.MethodGet {
+	if errors.As(err, &s) {
 		c.budget.noteUnsupported(s.Path)
 	}
 }
@@ -139,6 +138,23 @@ func (b *budget) noteFreshNonces() {
 	b.save()
 }
 
+// noteHeartbeats: this recorder sends signs of life on its event stream.
+func (b *budget) noteHeartbeats() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.r.Heartbeats {
+		return
+	}
+	b.r.Heartbeats = true
+	b.save() // unwritten, they are learned again
+}
+
+func (b *budget) heartbeats() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.r.Heartbeats
+}
+
 // noteDevice forgets what another serial number or firmware had taught.
 func (b *budget) noteDevice(device string) {
 	b.mu.Lock()
@@ -147,7 +163,7 @@ func (b *budget) noteDevice(device string) {
 		return
 	}
 	if b.r.Device != "" {
-		b.r.FreshNonces, b.r.Unsupported = false, nil
+		b.r.FreshNonces, b.r.Heartbeats, b.r.Unsupported = false, false, nil
 		b.r.Suspect, b.r.Doubted = "", ""
 	}
 	b.r.Device = device

@@ -37,35 +37,35 @@ type nonce struct {
 
 // roundTrip sends one request, with a sign-in if the recorder wants one; the
 // caller holds the turn and closes the body. The answer is no 401.
-func (c *Client) roundTrip(ctx context.Context, method, path string) (*http.Response, error) {
+func (c *Client) roundTrip(ctx context.Context, q request) (*http.Response, error) {
 	if c.nonce != nil && c.budget.mayReuse(time.Now()) {
-		return c.again(ctx, method, path)
+		return c.again(ctx, q)
 	}
-	return c.fromChallenge(ctx, method, path, false)
+	return c.fromChallenge(ctx, q, false)
 }
 
 // again sends one request on the nonce that has worked. An answer that is lost
 // may have been a rejection: it counts, and the nonce isn't used any more. A
 // question is asked once more then, from the challenge on.
-func (c *Client) again(ctx context.Context, method, path string) (*http.Response, error) {
-	resp, err := c.send(ctx, method, path, c.nonce, false)
+func (c *Client) again(ctx context.Context, q request) (*http.Response, error) {
+	resp, err := c.send(ctx, q, c.nonce, false)
 	if err != nil {
 		c.nonce = nil
 		if isDial(err) {
 			return nil, err
 		}
 		c.budget.note(time.Now())
-		if ctx.Err() != nil || method != http.MethodGet {
+		if ctx.Err() != nil || !q.question() {
 			return nil, err
 		}
 		// A kept connection that the device closed meanwhile looks like this.
-		return c.fromChallenge(ctx, method, path, false)
+		return c.fromChallenge(ctx, q, false)
 	}
 	switch resp.StatusCode {
 	case http.StatusUnauthorized:
 		c.nonce = nil
 		c.budget.note(time.Now())
-		return c.afterStale(ctx, method, path, resp)
+		return c.afterStale(ctx, q, resp)
 	case http.StatusForbidden:
 		if lock := peekLock(resp); lock.locked {
 			resp.Body.Close()
@@ -85,22 +85,22 @@ func isDial(err error) bool {
 
 // afterStale goes on from a 401 on a nonce that had worked: one fresh exchange,
 // with the challenge that came along or, where none did, with a new one.
-func (c *Client) afterStale(ctx context.Context, method, path string, resp *http.Response) (*http.Response, error) {
+func (c *Client) afterStale(ctx context.Context, q request, resp *http.Response) (*http.Response, error) {
 	fresh, lock, err := c.challenge(resp)
 	if lock.locked {
 		return nil, c.budget.locked(time.Now(), lock)
 	}
 	if err != nil {
-		return c.fromChallenge(ctx, method, path, true)
+		return c.fromChallenge(ctx, q, true)
 	}
-	return c.signIn(ctx, method, path, fresh, true)
+	return c.signIn(ctx, q, fresh, true)
 }
 
 // fromChallenge asks without credentials first. stale says that a nonce that had
 // worked was just refused.
-func (c *Client) fromChallenge(ctx context.Context, method, path string, stale bool) (*http.Response, error) {
+func (c *Client) fromChallenge(ctx context.Context, q request, stale bool) (*http.Response, error) {
 	asked := time.Now()
-	resp, err := c.send(ctx, method, path, nil, true)
+	resp, err := c.send(ctx, q, nil, true)
 	if err != nil || resp.StatusCode != http.StatusUnauthorized {
 		return resp, err
 	}
@@ -114,19 +114,22 @@ func (c *Client) fromChallenge(ctx context.Context, method, path string, stale b
 	if took := time.Since(asked); took > slowChallenge {
 		return nil, fmt.Errorf("%w: the challenge alone took %v", ErrSlow, took.Round(time.Millisecond))
 	}
-	return c.signIn(ctx, method, path, fresh, stale)
+	return c.signIn(ctx, q, fresh, stale)
 }
 
 // signIn answers a fresh challenge under a reservation of the login budget.
-func (c *Client) signIn(ctx context.Context, method, path string, fresh *nonce, stale bool) (*http.Response, error) {
+func (c *Client) signIn(ctx context.Context, q request, fresh *nonce, stale bool) (*http.Response, error) {
 	if err := c.budget.reserve(time.Now()); err != nil {
 		return nil, err
 	}
-	ctx, cancel := outlast(ctx)
-	resp, err := c.send(ctx, method, path, fresh, false)
+	ctx, cancel, endless := outlast(ctx)
+	resp, err := c.send(ctx, q, fresh, false)
 	if err != nil {
 		cancel()
 		return nil, err // the reservation stands: the recorder may have counted it
+	}
+	if q.stream {
+		endless()
 	}
 	resp.Body = &cancelBody{resp.Body, cancel}
 	lock := lockReport{}
@@ -135,13 +138,13 @@ func (c *Client) signIn(ctx context.Context, method, path string, fresh *nonce, 
 	}
 	if resp.StatusCode == http.StatusUnauthorized || lock.locked {
 		resp.Body.Close()
-		return nil, c.reject(lock, path)
+		return nil, c.reject(lock, q.path)
 	}
 	if resp.StatusCode >= 300 && resp.StatusCode < 400 || resp.StatusCode >= 500 {
 		c.budget.unjudged()
 		return resp, nil
 	}
-	c.budget.accepted(path)
+	c.budget.accepted(q.path)
 	if stale {
 		c.noteStale(time.Now())
 	}
@@ -178,20 +181,23 @@ func (c *Client) noteStale(now time.Time) {
 
 // outlast gives the answer to a fresh nonce its own time: signInTimeout from
 // now whatever deadline the caller had, signInGrace after a cancellation.
-func outlast(parent context.Context) (context.Context, context.CancelFunc) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(parent), signInTimeout)
+// endless ends that limit, for an answer that goes on.
+func outlast(parent context.Context) (ctx context.Context, cancel, endless func()) {
+	ctx, end := context.WithCancelCause(context.WithoutCancel(parent))
+	limit := time.AfterFunc(signInTimeout, func() { end(context.DeadlineExceeded) })
 	stop := context.AfterFunc(parent, func() {
 		if errors.Is(parent.Err(), context.Canceled) {
-			time.AfterFunc(signInGrace, cancel)
+			time.AfterFunc(signInGrace, func() { end(context.Canceled) })
 		}
 	})
-	return ctx, func() { stop(); cancel() }
+	endless = func() { limit.Stop(); stop() }
+	return ctx, func() { endless(); end(context.Canceled) }, endless
 }
 
 // cancelBody ends the request's context when its body is closed.
 type cancelBody struct {
 	io.ReadCloser
-	cancel context.CancelFunc
+	cancel func()
 }
 
 func (b *cancelBody) Close() error {
@@ -203,19 +209,27 @@ func (b *cancelBody) Close() error {
 // must not send it a second time on its own when a kept connection turns out to
 // be closed: each sending may count as a failed login. A body whose content
 // can't be had again prevents that.
-func (c *Client) send(ctx context.Context, method, path string, n *nonce, replay bool) (*http.Response, error) {
-	req, err := http.NewRequestWithContext(ctx, method, c.base.String()+"/ISAPI/"+path, nil)
+func (c *Client) send(ctx context.Context, q request, n *nonce, replay bool) (*http.Response, error) {
+	path := q.path
+	if !strings.HasPrefix(path, "/") {
+		path = "/ISAPI/" + path
+	}
+	req, err := http.NewRequestWithContext(ctx, q.method, c.base.String()+path, nil)
 	if err != nil {
 		return nil, fmt.Errorf("make the request: %w", err)
 	}
 	req.Header.Set("User-Agent", "hikbridge")
-	if !replay {
-		req.Body = io.NopCloser(strings.NewReader(""))
+	if !replay || q.body != "" {
+		req.Body = io.NopCloser(strings.NewReader(q.body))
+		req.ContentLength = int64(len(q.body))
+	}
+	if q.body != "" {
+		req.Header.Set("Content-Type", "application/xml")
 	}
 	if n != nil {
 		n.uses++
 		credentials, err := digest.Digest(n.challenge, digest.Options{
-			Method: method, URI: req.URL.RequestURI(), Count: n.uses,
+			Method: q.method, URI: req.URL.RequestURI(), Count: n.uses,
 			Username: c.username, Password: c.password,
 		})
 		if err != nil {
