@@ -124,9 +124,10 @@ func (b Bridge) cameraDevice(r Recorder, c Camera) device {
 		id: cameraID(r, c), entityID: slug(level(r.Name) + "_ch" + bounded(c.ID)),
 		topic: b.CameraTopic(r.Name, c.ID), command: b.commands(r.Name) + "/ch/" + bounded(c.ID),
 		needs: map[availability][]string{
-			withDevice: {bridge, recorder},
-			withEvents: {bridge, recorder, b.EventsAvailability(r.Name)},
-			withCamera: {bridge, recorder, camera},
+			bridgeAlone: {bridge},
+			withDevice:  {bridge, recorder},
+			withEvents:  {bridge, recorder, b.EventsAvailability(r.Name)},
+			withCamera:  {bridge, recorder, camera},
 		},
 	}
 	if c.Gone {
