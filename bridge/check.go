@@ -182,6 +182,64 @@ func (r *recorderCheck) documents(ctx context.Context) {
 	r.tell("storage", disksText(disks), err)
 	clock, err := r.client.Clock(ctx)
 	r.tell("clock", clockText(clock.Difference), err)
+	triggers, err := r.client.Triggers(ctx)
+	r.tellEvents(triggers, err)
+	working, err := r.client.Working(ctx)
+	r.tell("recording", recordingText(working), err)
+	mode, err := r.client.AddressMode(ctx)
+	r.tellAddress(mode, err)
+}
+
+// tellEvents says whether motion reaches the bridge: which linkage to tick where
+// it doesn't is told by the running bridge, which knows the cameras.
+func (r *recorderCheck) tellEvents(triggers []nvr.Trigger, err error) {
+	arrive, listed, silent := 0, 0, 0
+	for _, t := range triggers {
+		if !watched(t.Type) {
+			continue
+		}
+		listed++
+		if t.Notifies {
+			arrive++
+		} else if t.Type == nvr.Motion {
+			silent++
+		}
+	}
+	text := fmt.Sprintf("%d of %d detections and alarms are told to hikbridge", arrive, listed)
+	if err != nil || silent == 0 {
+		r.tell("events", text, err)
+		return
+	}
+	r.add(r.subject, "events", ResultWarning, fmt.Sprintf("%s; motion of %s isn't", text, count(silent, "camera")), adviceLinkage)
+}
+
+func (r *recorderCheck) tellAddress(mode nvr.AddressMode, err error) {
+	switch {
+	case err != nil || mode == nvr.AddressUnknown:
+		r.tell("address", "the recorder doesn't tell how it gets its address", err)
+	case mode == nvr.AddressDynamic:
+		r.add(r.subject, "address", ResultWarning, "given by DHCP, so it may change",
+			"Set a fixed address on the recorder, or reserve this one in the router.")
+	default:
+		r.note("address", ResultOK, "set on the recorder")
+	}
+}
+
+func recordingText(channels []nvr.Working) string {
+	on := 0
+	for _, c := range channels {
+		if c.Recording.Value {
+			on++
+		}
+	}
+	return fmt.Sprintf("%d of %d channels record now", on, len(channels))
+}
+
+func count(n int, thing string) string {
+	if n == 1 {
+		return "1 " + thing
+	}
+	return fmt.Sprintf("%d %ss", n, thing)
 }
 
 // tell adds what a question gave: an answer, a missing right, or no support.
@@ -205,8 +263,10 @@ var rightNames = map[string]string{
 	"restartOrShutdown": "Remote: Shutdown / Reboot",
 	"preview":           "Remote: Live View",
 	"playBack":          "Remote: Playback",
-	"alarmOutOrUpload":  "Remote: Notify Surveillance Center / Trigger Alarm Output",
+	"alarmOutOrUpload":  rightEvents,
 }
+
+const rightEvents = "Remote: Notify Surveillance Center / Trigger Alarm Output"
 
 func (r *recorderCheck) rights(ctx context.Context) {
 	rights, err := r.client.Rights(ctx)

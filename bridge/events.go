@@ -16,6 +16,9 @@ import (
 // every second or two (of 2508 gaps on an NVR 99.5 % were at most 5 s).
 const DefaultOffDelay = 5 * time.Second
 
+// KnownEvent says whether there is such a type of event: a key as in topics.
+func KnownEvent(kind string) bool { return discovery.KnownEvent(kind) }
+
 // detection is what the event entity of a camera tells.
 type detection struct {
 	Type   string `json:"event_type"`

@@ -28,6 +28,8 @@ const (
 	// streamTold: a stream that can't be opened is a matter for a person after
 	// this.
 	streamTold = 5 * time.Minute
+	// streamSaid: Status says that events don't come after this.
+	streamSaid = time.Minute
 	// messageEvery is how often Last message is published at most.
 	messageEvery = time.Minute
 )
@@ -48,6 +50,7 @@ type stream struct {
 	cancel context.CancelFunc // not nil: a goroutine opens or reads it
 	open   bool
 	since  time.Time // of open
+	lost   time.Time // since when no events come
 	err    error     // why it isn't open
 	tries  int       // that failed or didn't last, in a row
 	next   time.Time // the next try
@@ -115,8 +118,8 @@ func (r *recorder) streamEnds(m streamEnded) {
 	if s.open && m.at.Sub(s.since) >= lastedFor {
 		s.tries = 0
 	}
-	if s.open {
-		s.since = m.at
+	if s.open || s.lost.IsZero() {
+		s.since, s.lost = m.at, m.at
 	}
 	s.cancel()
 	s.cancel, s.open, s.err = nil, false, m.err

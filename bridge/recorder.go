@@ -431,7 +431,7 @@ func (r *recorder) trySignIn(cmd retry) {
 	}
 	r.log.Info("sign-in is tried again", keyBy, cmd.by)
 	r.plan.reset(time.Now())
-	r.hold, r.live.trouble = time.Time{}, nil
+	r.hold, r.live.trouble, r.stream.next = time.Time{}, nil, time.Time{}
 	r.retries = append(r.retries, cmd) // they come at verdictRate at most
 }
 

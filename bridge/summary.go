@@ -64,7 +64,27 @@ func (r *recorder) sentence() string {
 	case !l.ready:
 		return "Signing in"
 	}
-	return clip("Running" + r.camerasSentence() + r.disksSentence())
+	return clip("Running" + r.camerasSentence() + r.recordingSentence() + r.disksSentence() + r.streamSentence(time.Now()))
+}
+
+// recordingSentence tells who fails to record.
+func (r *recorder) recordingSentence() string {
+	switch ids := r.notRecording(); len(ids) {
+	case 0:
+		return ""
+	case 1:
+		return ", not recording: " + r.known.byID(ids[0]).title()
+	default:
+		return fmt.Sprintf(", %d cameras not recording", len(ids))
+	}
+}
+
+// streamSentence tells that events don't come, once that isn't just a pause.
+func (r *recorder) streamSentence(now time.Time) string {
+	if s := &r.stream; s.open || s.err == nil || now.Sub(s.lost) < streamSaid {
+		return ""
+	}
+	return ", no events since " + clockTime(r.stream.lost)
 }
 
 // signInSentence tells why a recorder that answers can't be read.
@@ -138,8 +158,11 @@ func (r *recorder) reasons(now time.Time) []reason {
 	}
 	for t := range taskCount {
 		if l.denied[t] {
-			out = append(out, reason{"right", "The account may not read: " + t.String(), adviceRights})
+			out = append(out, reason{"right", "The account may not read: " + t.String(), adviceForRight(t)})
 		}
+	}
+	if e := r.streamReason(now); e != nil {
+		out = append(out, *e)
 	}
 	for _, k := range r.known.Disks {
 		if d, ok := l.disks[k.ID]; ok && diskTrouble(diskState(d.Status)) {
@@ -147,11 +170,51 @@ func (r *recorder) reasons(now time.Time) []reason {
 				"Look at the recorder's storage page; a disk with errors should be replaced soon."})
 		}
 	}
+	for id, health := range l.smart {
+		if health.Healthy.Known && !health.Healthy.Value {
+			out = append(out, reason{"disk_health", fmt.Sprintf("Disk %s fails its own health check (SMART)", id),
+				"Replace the disk before it fails; recordings on it may be lost."})
+		}
+	}
+	for _, id := range r.notRecording() {
+		out = append(out, reason{"recording", r.known.byID(id).title() + " doesn't record, though its plan is to record all the time",
+			"Look at the camera's picture and at the recorder's disks and recording schedule."})
+	}
 	if l.clock.Known && l.clock.Value.Abs() > clockTold {
 		out = append(out, reason{"clock", fmt.Sprintf("The recorder's clock is wrong by %v", l.clock.Value),
 			"Set the recorder's time or its NTP server and time zone; recordings carry its time."})
 	}
 	return out
+}
+
+// streamReason tells why no events come, if a person is needed for it.
+func (r *recorder) streamReason(now time.Time) *reason {
+	s := &r.stream
+	var signIn *nvr.SignInError
+	switch {
+	case s.open || s.err == nil || errors.As(s.err, &signIn): // the sign-in is told by itself
+		return nil
+	case errors.Is(s.err, nvr.ErrForbidden):
+		return &reason{"events_right", "The account may not read events", "Give the account the right \"" + rightEvents + "\" on the recorder, then press Retry sign-in."}
+	case now.Sub(s.lost) < streamTold:
+		return nil
+	case errors.Is(s.err, nvr.ErrBusy):
+		return &reason{"events_busy", "No events since " + clockTime(s.lost) + ": " + plain(s.err),
+			"Another program reads the recorder's events and it admits no more (iVMS-4200, a browser, another bridge): stop that one, or restart the recorder."}
+	}
+	return &reason{"events", "No events since " + clockTime(s.lost) + ": " + plain(s.err), adviceFor(s.err)}
+}
+
+// adviceForRight names the right that a question needs.
+func adviceForRight(t task) string {
+	right := rightNames["logOrStateCheck"]
+	switch t {
+	case taskTryPicture:
+		right = rightNames["preview"]
+	case taskOldest:
+		right = rightNames["playBack"]
+	}
+	return "Give the account the right \"" + right + "\" on the recorder, then press Retry sign-in."
 }
 
 func (r *recorder) troubleReason() reason {

@@ -95,6 +95,7 @@ func TestOneRecorderNeedsFourVariables(t *testing.T) {
 			Name: "nvr", URL: "http://192.0.2.10", Username: "viewer", Password: secretText, TLS: "verify"}},
 		Broker: bridge.BrokerConfig{URL: "mqtt://192.0.2.5"},
 		Topic:  "hikbridge", DiscoveryPrefix: "homeassistant", BirthTopic: "homeassistant/status",
+		OffDelay: bridge.DefaultOffDelay, PictureInterval: bridge.DefaultPictureInterval,
 		StateDir: "/nonexistent/home/.local/state/hikbridge",
 	}}
 	if exists(systemStateDir) {

@@ -27,6 +27,7 @@ func (r *reader) site(s *settings) {
 		s.BirthTopic = v.DiscoveryPrefix + "/status"
 	}
 	r.topics(v)
+	r.events(s, v)
 	s.level = r.logLevel(v.LogLevel)
 	s.StateDir = r.stateDir()
 }

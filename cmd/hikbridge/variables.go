@@ -54,6 +54,8 @@ type siteVariables struct {
 	Topic           string `env:"TOPIC" envDefault:"hikbridge" desc:"begins all topics, and is the MQTT client id; two bridges on one broker need two"`
 	DiscoveryPrefix string `env:"DISCOVERY_PREFIX" envDefault:"homeassistant" desc:"discovery prefix of Home Assistant's MQTT integration"`
 	BirthTopic      string `env:"BIRTH_TOPIC" default:"homeassistant/status" desc:"where Home Assistant says online after its start; without this it is status below the discovery prefix"`
+	OffDelay        string `env:"OFF_DELAY" envDefault:"5s" desc:"how long an event stays on after its last repetition if the recorder doesn't say that it is over; for single types behind it, as in 5s,motion=10s"`
+	PictureInterval string `env:"PICTURE_INTERVAL" envDefault:"30s" desc:"how often an event brings a picture of one camera at most; off: only the button Take picture does"`
 	LogLevel        string `env:"LOG_LEVEL" envDefault:"info" desc:"debug, info, warn or error"`
 	StateDir        string `env:"STATE_DIR" default:"/var/lib/hikbridge if it exists" desc:"directory for the login budget and what is remembered, for one process alone. Otherwise hikbridge in $XDG_STATE_HOME or ~/.local/state"`
 }

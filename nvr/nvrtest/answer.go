@@ -14,6 +14,7 @@ type answer struct {
 	contentType string
 	location    string
 	body        []byte
+	stream      bool // the connection becomes an event stream
 }
 
 const (
@@ -151,20 +152,19 @@ func seconds(d time.Duration) string {
 // unsupported answers what the device doesn't have, in its own manner:
 // recorders 403, single unknown triggers of recorders 503, cameras 404 (403 for
 // what only recorders have), cameras with V5.2 500, stream x03 of DVRs 400.
-func (r *Recorder) unsupported(path string) answer {
-	rest := strings.TrimPrefix(path, "/ISAPI/")
-	proxied := below(rest, "ContentMgmt/InputProxy")
+func (r *Recorder) unsupported(q asked) answer {
+	proxied := below(q.rest, "ContentMgmt/InputProxy")
 	switch m := r.config.Model; {
-	case m.recorder() && strings.HasPrefix(rest, "Event/triggers/"):
-		return r.refusal(http.StatusServiceUnavailable, path, "deviceBusy")
-	case m == DVR && strings.HasPrefix(rest, "Streaming/channels/") && strings.HasSuffix(rest, "03"):
-		return r.refusal(http.StatusBadRequest, path, "badParameters")
+	case m.recorder() && strings.HasPrefix(q.rest, "Event/triggers/"):
+		return r.refuse(q, http.StatusServiceUnavailable, "deviceBusy")
+	case m == DVR && strings.HasPrefix(q.rest, "Streaming/channels/") && strings.HasSuffix(q.rest, "03"):
+		return r.refuse(q, http.StatusBadRequest, "badParameters")
 	case m.recorder(), proxied:
-		return r.refusal(http.StatusForbidden, path, "notSupport")
+		return r.refuse(q, http.StatusForbidden, "notSupport")
 	case m == OldCamera:
-		return r.refusal(http.StatusInternalServerError, path, "deviceError")
+		return r.refuse(q, http.StatusInternalServerError, "deviceError")
 	}
-	return r.refusal(http.StatusNotFound, path, "notSupport")
+	return r.refuse(q, http.StatusNotFound, "notSupport")
 }
 
 // content finds the document for a path, or nil.
@@ -191,11 +191,25 @@ func (r *Recorder) content(rest string) *element {
 		return when(m.recorder(), r.proxies())
 	case "ContentMgmt/InputProxy/channels/status":
 		return when(m.recorder(), r.proxyStatuses())
+	case "Event/triggers":
+		return r.triggerList()
+	case "System/Network/interfaces":
+		return r.interfaces()
+	case "System/onlineUpgrade/version":
+		return r.upgradeVersion()
+	case "ContentMgmt/record/tracks":
+		return when(m.recorder(), r.tracks())
 	case "System/Video/inputs/channels":
 		return when(m != NVR && m != OldNVR, r.inputs())
 	}
 	if one, found := strings.CutPrefix(rest, "ContentMgmt/InputProxy/channels/"); found && m.recorder() {
 		return r.oneProxy(one)
+	}
+	if one, found := strings.CutPrefix(rest, "Event/triggers/"); found {
+		return r.oneTrigger(one)
+	}
+	if one, found := strings.CutPrefix(rest, "ContentMgmt/Storage/hdd/"); found && m.recorder() {
+		return r.smartTest(one)
 	}
 	return nil
 }

@@ -59,6 +59,10 @@ func (c *client) try(ctx context.Context, method, path, authorization string) (r
 	if authorization != "" {
 		req.Header.Set("Authorization", authorization)
 	}
+	return c.do(req)
+}
+
+func (c *client) do(req *http.Request) (reply, error) {
 	resp, err := c.http.Do(req)
 	if err != nil {
 		return reply{}, err

@@ -4,6 +4,7 @@ import (
 	"crypto/tls"
 	"fmt"
 	"hash/fnv"
+	"net/http"
 	"time"
 )
 
@@ -149,6 +150,32 @@ type Config struct {
 	// RawAmpersand leaves "&" in names unescaped.
 	RawAmpersand bool
 
+	// WorkingStatus is the form of System/workingstatus.
+	WorkingStatus WorkingShape
+	// DHCP says that the address is given by the network.
+	DHCP bool
+
+	// Stream is how the event stream is written.
+	Stream StreamShape
+	// NoStream leaves the event stream out. OldStreamPath has it at
+	// /Event/notification/alertStream, as V4.0.9 and V5.3.0 do, and answers 404
+	// where it is elsewhere.
+	NoStream, OldStreamPath bool
+	// Heartbeat is the pause between heartbeats after the last thing sent; 0 is
+	// 10 s, negative none.
+	Heartbeat time.Duration
+	// HeartbeatWithoutChannel leaves the channel's elements empty in the
+	// heartbeats of recorders; otherwise they have channelID 0.
+	HeartbeatWithoutChannel bool
+	// MaxStreams is how many event streams can be open; 0 is unlimited. One more
+	// is refused by StreamRefusal: 403 deployExceedMax if left out, others answer
+	// 404 or 503.
+	MaxStreams    int
+	StreamRefusal Refusal
+	// StreamSlotHeld is how long a stream counts as open after its connection was
+	// cut (ResetStreams, FreezeStreams, Unplug); a restart ends that.
+	StreamSlotHeld time.Duration
+
 	// TLS is the base of the configuration on port 443, 8443 and in ServeTLS.
 	// Nil, or without certificates, it gets a self-made one.
 	TLS *tls.Config
@@ -166,6 +193,13 @@ func (c Config) withDefaults() Config {
 	setDefault(&c.Password, DefaultPassword)
 	setDefault(&c.Algorithm, "MD5")
 	setDefault(&c.TimeZone, DefaultTimeZone)
+	setDefault(&c.StreamRefusal.SubStatus, "deployExceedMax")
+	if c.StreamRefusal.Status == 0 {
+		c.StreamRefusal.Status = http.StatusForbidden
+	}
+	if c.Heartbeat == 0 {
+		c.Heartbeat = heartbeatEvery
+	}
 	if c.Now == nil {
 		c.Now = time.Now
 	}

@@ -3,6 +3,7 @@ package nvrtest
 import (
 	"fmt"
 	"slices"
+	"time"
 )
 
 // Channel names one: the same id can belong to an input and to an IP channel.
@@ -55,6 +56,16 @@ type contents struct {
 	name, serial, mac, firmware string
 	slots                       []slot
 	disks                       []Disk
+
+	linkages      map[linked][]string
+	idle          map[Channel]bool // channels that don't record
+	schedules     map[Channel]schedule
+	recordedSince time.Time
+	smart         map[int]SMART
+	newest        newest
+	pictures      map[Channel][]byte
+	blank         []byte // the picture that others are made of
+	shots         int
 }
 
 func newContents(c Config, t traits) contents {
@@ -63,7 +74,10 @@ func newContents(c Config, t traits) contents {
 	if captured {
 		n = t.channels
 	}
-	d := contents{name: c.Name, serial: c.Serial, mac: c.MAC, firmware: c.Firmware, disks: disksOf(c.Model)}
+	d := contents{
+		name: c.Name, serial: c.Serial, mac: c.MAC, firmware: c.Firmware, disks: disksOf(c.Model),
+		recordedSince: c.Now().Add(-recordedBefore),
+	}
 	for id := 1; id <= n; id++ {
 		d.slots = append(d.slots, slotOf(c.Model, id))
 	}

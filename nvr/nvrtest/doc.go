@@ -17,15 +17,21 @@
 //
 // System/deviceInfo, capabilities, status, time (with time/localTime and
 // time/timeZone), ContentMgmt/InputProxy/channels, channels/status and those of
-// one channel, System/Video/inputs/channels, ContentMgmt/Storage,
+// one channel, System/Video/inputs/channels, System/Network/interfaces,
+// System/workingstatus?format=json, System/onlineUpgrade/version (after SetNewest),
+// ContentMgmt/Storage with hdd/<id>/SMARTTest/status, ContentMgmt/record/tracks,
+// POST ContentMgmt/record/tracks/<id>/dailyDistribution and ContentMgmt/search,
+// Event/triggers and single ones, Event/notification/alertStream, pictures of
+// Streaming/channels/<id> and ContentMgmt/StreamingProxy/channels/<id>,
 // Security/userCheck, users and UserPermission/<own id>, all below /ISAPI/ after
-// a sign-in; without one GET /SDK/activateStatus. Anything else isn't supported,
-// in the model's manner: 403 on recorders, 404 and 403 on cameras, 500 on old
-// ones, 503 for a single trigger of a recorder, 400 for the third stream of a
-// DVR. Documents have the form of captured ones, with their oddities: both
-// namespaces, elements once or twice, values that are only in "opt", a size that
-// isn't the count, ghosts of disks, a clock whose digits are right and whose
-// offset is wrong in summer.
+// a sign-in; without one GET /SDK/activateStatus. What only recorders have,
+// cameras refuse. Anything else isn't supported, in the model's manner: 403 on
+// recorders, 404 and 403 on cameras, 500 on old ones, 503 for a single trigger of
+// a recorder that it doesn't have, 400 for the third stream of a DVR. Who signed in
+// and asks for ?format=json is refused in JSON. Documents have the form of captured
+// ones, with their oddities: both namespaces, elements once or twice, values that
+// are only in "opt", a size that isn't the count, ghosts of disks, a clock whose
+// digits are right and whose offset is wrong in summer.
 //
 // # Signing in
 //
@@ -41,12 +47,32 @@
 //
 // Config makes nonces that can be used once, run out, or are bound to a path.
 //
+// # The event stream
+//
+// Alert sends an alert to all that read the event stream, written as the model
+// does; Play sends what ReadStream has read of a recording, at its own pace. In
+// between come heartbeats, every ten seconds after the last thing sent, and none
+// while an alert goes on: until it says inactive, or for two seconds. Devices
+// don't tell of their own accord what SetCamera or SetDiskStatus change.
+//
+//	box.Alert(nvrtest.Alert{Type: "VMD", Channel: 3})
+//	box.Alert(nvrtest.Alert{Type: "fielddetection", Channel: 3, Target: "human"})
+//
+// Linkages (SetLinkage) are what Event/triggers lists; they hold nothing back.
+// Config.Stream says how the stream is written: boundaries that are doubled,
+// missing or others than announced, bare documents, chunks, pieces. ResetStreams,
+// EndStreams, FreezeStreams and StallStreams are about the streams' connections
+// alone; Config.MaxStreams makes a device full. Streams, MostStreams and
+// StreamsOpened count. A stream isn't a request in hand (MaxConcurrent).
+//
 // # What goes wrong
 //
 // Reboot, Unplug and PortClosed are about the whole device, Fail is about single
 // requests: resets, silence, delays, refusals under HTTP 200, endless headers and
-// bodies, login pages. SetCamera, SetDiskStatus, SetRights and the like change
-// what the device tells.
+// bodies, login pages; of the event stream a fault spoils the beginning. SetCamera,
+// SetDiskStatus, SetRights, SetRecording, SetSchedule, SetSMART, SetRecordedSince,
+// SetPicture and the like change what the device tells, in a replay only where
+// they say so.
 //
 // All methods may be called from any goroutine. Nothing is shared between
 // recorders, and one costs a few kilobytes, as documents are made when asked for.

@@ -298,9 +298,9 @@ func TestAddressesAreMadeUp(t *testing.T) {
 	for _, m := range models {
 		synctest.Test(t, func(t *testing.T) {
 			_, c := newRecorder(t, nvrtest.Config{Model: m, IPChannels: 2})
-			for _, path := range []string{info, capabilities, proxies, proxyStatus, inputs, storage} {
+			for _, path := range []string{info, capabilities, proxies, proxyStatus, inputs, storage, triggers, tracks, "/ISAPI/System/Network/interfaces"} {
 				for _, a := range address.FindAllString(c.get(path).body, -1) {
-					if !strings.HasPrefix(a, "192.0.2.") {
+					if !strings.HasPrefix(a, "192.0.2.") && a != "255.255.255.0" {
 						t.Errorf("%v %s has %s", m, path, a)
 					}
 				}

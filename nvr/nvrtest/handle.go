@@ -4,7 +4,6 @@ import (
 	"context"
 	"io"
 	"net/http"
-	"strings"
 	"time"
 )
 
@@ -14,24 +13,40 @@ const maxBody = 1 << 20
 // handle answers one request: a fault that comes early, the verdict over its
 // credentials, the answer, a fault that spoils it.
 func (r *Recorder) handle(w http.ResponseWriter, req *http.Request) {
-	io.Copy(io.Discard, io.LimitReader(req.Body, maxBody))
+	body, _ := io.ReadAll(io.LimitReader(req.Body, maxBody))
 	c := credentialsOf(req)
 	entry, ok := r.arrive(req, c)
 	if !ok {
 		panic(http.ErrAbortHandler)
 	}
 	defer r.serving.Done()
-	defer r.leave()
-	if f := r.earlyFault(req); f != nil {
-		r.disturb(w, req, entry, f)
-		return
+	if s := r.answer(w, askedOf(req, body), c, entry); s != nil {
+		s.begin()
 	}
-	a, f := r.decide(req, c, entry)
+}
+
+// answer answers a request. A stream that comes of it is the caller's to begin,
+// since by then the request is in hand no more.
+func (r *Recorder) answer(w http.ResponseWriter, q asked, c credentials, entry *Request) *stream {
+	defer r.leave()
+	if f := r.earlyFault(q); f != nil {
+		r.disturb(w, q.request, entry, f)
+		return nil
+	}
+	a, f := r.decide(q, c, entry)
 	if f != nil {
-		r.spoil(w, req, entry, a, f)
-		return
+		return r.spoil(w, q.request, entry, a, f)
+	}
+	return r.reply(w, q.request, entry, a)
+}
+
+// reply sends an answer, or makes a stream of the connection.
+func (r *Recorder) reply(w http.ResponseWriter, req *http.Request, entry *Request, a answer) *stream {
+	if a.stream {
+		return r.stream(w, req, entry, a)
 	}
 	r.send(w, entry, a)
+	return nil
 }
 
 // arrive notes a request; it fails on a recorder that is closed.
@@ -55,17 +70,17 @@ func (r *Recorder) leave() {
 	r.log.inHand--
 }
 
-func (r *Recorder) earlyFault(req *http.Request) *Fault {
+func (r *Recorder) earlyFault(q asked) *Fault {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.takeFaultLocked(func(f Fault) bool { return f.early() && f.matches(req.Method, req.URL.Path) })
+	return r.takeFaultLocked(func(f Fault) bool { return f.early() && f.matches(q.method, q.path) })
 }
 
 // decide finds the answer and the fault that spoils it, and keeps the books.
-func (r *Recorder) decide(req *http.Request, c credentials, entry *Request) (answer, *Fault) {
+func (r *Recorder) decide(q asked, c credentials, entry *Request) (answer, *Fault) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	a, who := r.answerLocked(req, c)
+	a, who := r.answerLocked(q, c)
 	kind := Granted
 	switch {
 	case a.status == http.StatusUnauthorized && entry.Credentials:
@@ -74,10 +89,10 @@ func (r *Recorder) decide(req *http.Request, c credentials, entry *Request) (ans
 		kind = Challenges
 	}
 	f := r.takeFaultLocked(func(f Fault) bool {
-		return !f.early() && f.matches(req.Method, req.URL.Path) && (f.Answers == AnyAnswer || f.Answers == kind)
+		return !f.early() && f.matches(q.method, q.path) && (f.Answers == AnyAnswer || f.Answers == kind)
 	})
 	if f != nil {
-		a = r.faulty(a, *f, req)
+		a = r.faulty(a, *f, q)
 	}
 	rejected := a.status == http.StatusUnauthorized && entry.Credentials
 	if rejected {
@@ -87,73 +102,6 @@ func (r *Recorder) decide(req *http.Request, c credentials, entry *Request) (ans
 		r.countLocked(who)
 	}
 	return a, f
-}
-
-// answerLocked is the recorder's own answer.
-func (r *Recorder) answerLocked(req *http.Request, c credentials) (answer, account) {
-	path := req.URL.Path
-	if r.now().Before(r.power.errorsTill) {
-		return r.refusal(http.StatusInternalServerError, path, "deviceError"), account{}
-	}
-	if path == "/SDK/activateStatus" && req.Method == http.MethodGet {
-		return r.document(http.StatusOK, activateStatus()), account{}
-	}
-	rest, found := strings.CutPrefix(path, "/ISAPI/")
-	if !found {
-		return answer{status: http.StatusNotFound, contentType: typeHTML, body: []byte("<html><body>404 Not Found</body></html>")}, account{}
-	}
-	v := r.judgeLocked(req, c)
-	if v.outcome != granted {
-		return r.unauthorized(req, v), v.account
-	}
-	if r.access.rights.refuses(req.Method, path) {
-		return r.unprivileged(req, v), v.account
-	}
-	return r.found(req.Method, path, rest), v.account
-}
-
-// unprivileged answers for a right that is missing.
-func (r *Recorder) unprivileged(req *http.Request, v verdict) answer {
-	if !r.access.rights.As401 {
-		return r.refusal(http.StatusForbidden, req.URL.Path, "lowPrivilege")
-	}
-	v.outcome = denied
-	r.book(v)
-	v.lock = r.lockOf(v.account).view(r.now())
-	return r.unauthorized(req, v)
-}
-
-// found answers what a signed-in account asks for.
-func (r *Recorder) found(method, path, rest string) answer {
-	if r.replay.documents != nil {
-		return r.replayed(method, path, rest)
-	}
-	_, administrator := r.access.level()
-	if other, found := strings.CutPrefix(rest, "Security/UserPermission/"); found && other != r.access.userID() && !administrator {
-		return r.refusal(http.StatusForbidden, path, "lowPrivilege")
-	}
-	if text, ok := r.plainText(rest); ok && method == http.MethodGet {
-		return answer{status: http.StatusOK, contentType: "text/plain", body: []byte(text)}
-	}
-	e := r.content(rest)
-	switch {
-	case e == nil:
-		return r.unsupported(path)
-	case method != http.MethodGet:
-		return r.refusal(http.StatusMethodNotAllowed, path, "methodNotAllowed")
-	}
-	return r.document(http.StatusOK, e)
-}
-
-// plainText is a document without XML.
-func (r *Recorder) plainText(rest string) (string, bool) {
-	switch rest {
-	case "System/time/localTime":
-		return r.deviceTime(), true
-	case "System/time/timeZone":
-		return r.config.TimeZone, !r.config.NoTimeZone
-	}
-	return "", false
 }
 
 // send writes an answer.

@@ -31,6 +31,8 @@ type observed struct {
 	connections int
 	inHand      int // requests being answered
 	mostInHand  int
+	streams     int // opened
+	mostStreams int
 }
 
 // begin notes a request that has arrived.
@@ -115,7 +117,7 @@ func (r *Recorder) Connections() int {
 func (r *Recorder) ResetCounters() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.log = observed{inHand: r.log.inHand, mostInHand: r.log.inHand}
+	r.log = observed{inHand: r.log.inHand, mostInHand: r.log.inHand, mostStreams: len(r.streams.open)}
 }
 
 // most counts the moments in the fullest window; they are in order.

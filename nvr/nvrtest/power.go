@@ -52,6 +52,8 @@ func (r *Recorder) RebootWith(b Boot) {
 	r.power.boot = &boot{Boot: b, up: r.now().Add(b.Down)}
 	r.settleLocked()
 	r.wakeLocked()
+	r.dropStreamsLocked(false)
+	r.streams.held = nil
 	open := r.takeConns(r.conns)
 	r.mu.Unlock()
 	for _, c := range open {
@@ -78,6 +80,7 @@ func (r *Recorder) Unplug() {
 	r.mu.Lock()
 	r.power.unplugged = true
 	r.wakeLocked()
+	r.dropStreamsLocked(true)
 	open := r.takeConns(r.conns)
 	for _, c := range open {
 		r.cut[c] = struct{}{}

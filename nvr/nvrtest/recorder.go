@@ -30,6 +30,7 @@ type Recorder struct {
 	contents contents
 	power    power
 	faults   []*armed
+	streams  streams
 	log      observed
 }
 
@@ -75,6 +76,7 @@ func (r *Recorder) Close() error {
 	}
 	r.closed = true
 	close(r.done)
+	r.dropStreamsLocked(false)
 	open := r.takeConns(r.conns)
 	open = append(open, r.takeConns(r.cut)...)
 	r.mu.Unlock()

@@ -94,17 +94,17 @@ func (p replay) set(path, name, value string) {
 }
 
 // replayed answers with what was recorded.
-func (r *Recorder) replayed(method, path, rest string) answer {
-	d, found := r.replay.documents[rest]
+func (r *Recorder) replayed(q asked) answer {
+	d, found := r.replay.documents[q.rest]
 	switch {
 	case !found && !r.config.Model.recorder():
-		return r.refusal(http.StatusNotFound, path, "notSupport")
+		return r.refuse(q, http.StatusNotFound, "notSupport")
 	case !found:
-		return r.refusal(http.StatusForbidden, path, "notSupport")
-	case method != http.MethodGet:
-		return r.refusal(http.StatusMethodNotAllowed, path, "methodNotAllowed")
+		return r.refuse(q, http.StatusForbidden, "notSupport")
+	case q.method != http.MethodGet:
+		return r.refuse(q, http.StatusMethodNotAllowed, "methodNotAllowed")
 	case d.root == nil:
-		return r.refusal(d.status, path, subStatusFor(d.status))
+		return r.refuse(q, d.status, subStatusFor(d.status))
 	}
 	return r.document(http.StatusOK, d.root)
 }

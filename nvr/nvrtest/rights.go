@@ -67,7 +67,7 @@ func rightFor(method, path string) string {
 		return "restartOrShutdown"
 	case below(rest, "System/status"), below(rest, "System/workingstatus"), below(rest, "ContentMgmt/logSearch"):
 		return "logOrStateCheck"
-	case below(rest, "ContentMgmt/search"):
+	case below(rest, "ContentMgmt/search"), strings.HasSuffix(rest, "/dailyDistribution"):
 		return "playBack"
 	case strings.HasSuffix(rest, "/picture"):
 		return "preview"

@@ -45,18 +45,18 @@ func (r *Recorder) basicOnly(w http.ResponseWriter, req *http.Request, entry *Re
 }
 
 // faulty changes what an answer says. The caller holds mu.
-func (r *Recorder) faulty(a answer, f Fault, req *http.Request) answer {
-	path := req.URL.Path
+func (r *Recorder) faulty(a answer, f Fault, q asked) answer {
+	a.stream = a.stream && f.Status == 0 && f.Body == nil
 	if f.Status != 0 {
 		sub := f.SubStatus
 		if sub == "" {
 			sub = subStatusFor(f.Status)
 		}
 		challenges := a.challenges
-		a = r.refusal(f.Status, path, sub)
+		a = r.refuse(q, f.Status, sub)
 		if f.Status == http.StatusUnauthorized {
 			if a.challenges = challenges; challenges == nil {
-				a.challenges = r.challengeLocked(path, false)
+				a.challenges = r.challengeLocked(q.path, false)
 			}
 		}
 	}
@@ -84,8 +84,9 @@ func withDoctype(body []byte) []byte {
 	return slices.Insert(body, at, []byte("\n<!DOCTYPE lolz [<!ENTITY lol \"lol\">]>\n")...)
 }
 
-// spoil sends an answer that a fault has its way with.
-func (r *Recorder) spoil(w http.ResponseWriter, req *http.Request, entry *Request, a answer, f *Fault) {
+// spoil sends an answer that a fault has its way with. Of streams it can only
+// spoil the beginning.
+func (r *Recorder) spoil(w http.ResponseWriter, req *http.Request, entry *Request, a answer, f *Fault) *stream {
 	if !r.hold(req.Context(), f.Delay) {
 		panic(http.ErrAbortHandler)
 	}
@@ -100,6 +101,8 @@ func (r *Recorder) spoil(w http.ResponseWriter, req *http.Request, entry *Reques
 	case f.EndlessBody:
 		r.head(w, entry, a)
 		endlessBody(w, a)
+	case a.stream:
+		return r.stream(w, req, entry, a)
 	case f.TruncateAt > 0:
 		w.Header().Set("Content-Length", strconv.Itoa(len(a.body)))
 		r.head(w, entry, a)
@@ -111,6 +114,7 @@ func (r *Recorder) spoil(w http.ResponseWriter, req *http.Request, entry *Reques
 	default:
 		r.send(w, entry, a)
 	}
+	return nil
 }
 
 // resetConn ends the connection by a reset.

@@ -60,12 +60,16 @@ type style struct {
 	encoding string // as declared
 	raw      bool   // "&" in text stays as it is
 	gb2312   bool   // text is written in GB2312
+
+	undeclared bool // without <?xml …?>
 }
 
 // document writes e with an XML declaration, one element a line, as devices do.
 func (s style) document(e *element) []byte {
 	var b strings.Builder
-	b.WriteString(`<?xml version="1.0" encoding="` + s.encoding + `"?>` + s.newline)
+	if !s.undeclared {
+		b.WriteString(`<?xml version="1.0" encoding="` + s.encoding + `"?>` + s.newline)
+	}
 	s.write(&b, e)
 	text := b.String()
 	if s.gb2312 {
