@@ -160,7 +160,7 @@ func (d device) entity(r row) Entity {
 		Class: r.class, Unit: r.unit, StateClass: r.stateClass, Icon: r.icon,
 		Options: r.options, EventTypes: r.eventTypes, Enabled: !r.disabled, Availability: d.needs[r.available],
 		UniqueID: d.id + "_" + r.key,
-		EntityID: string(r.platform) + "." + slug(d.entityID+"_"+r.key),
+		EntityID: string(r.platform) + "." + slug(d.entityID+"_"+first(r.id, r.key)),
 	}
 	if r.action != "" {
 		e.CommandTopic = d.command + "/" + r.action

@@ -6,7 +6,9 @@ import "slices"
 // enabled, a plain state, as available as its device.
 type row struct {
 	key, name string
-	platform  Platform
+	// id stands in the entity id, where that isn't the key.
+	id       string
+	platform Platform
 	// class is the device class. icon stands where the class has no picture of
 	// its own.
 	class, unit, stateClass, icon string
@@ -159,7 +161,7 @@ func cameraRows(c Camera) []row {
 			available: withCamera, told: c.Picture},
 		{key: KeyTakePicture, name: "Take picture", platform: Button, icon: "mdi:camera",
 			action: KeyTakePicture, available: bridgeAlone, told: c.Picture},
-		{key: KeyDetection, name: "Detection", platform: Event, icon: "mdi:motion-sensor",
+		{key: KeyDetection, id: "detection", name: "Detection", platform: Event, icon: "mdi:motion-sensor",
 			eventTypes: types, available: withEvents, told: len(types) > 0},
 	}
 	return append(rows, eventRows(c.Events, onCamera)...)

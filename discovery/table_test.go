@@ -192,7 +192,7 @@ func TestTopicsAndIds(t *testing.T) {
 		{seen[discovery.KeyPicture].StateTopic, "hikbridge/back-yard/ch/ip1/picture"},
 		{seen[discovery.KeyPicture].EntityID, "image.back_yard_chip1_picture"},
 		{seen[discovery.KeyDetection].StateTopic, "hikbridge/back-yard/ch/ip1/event"},
-		{seen[discovery.KeyDetection].EntityID, "event.back_yard_chip1_event"},
+		{seen[discovery.KeyDetection].EntityID, "event.back_yard_chip1_detection"},
 		{seen["motion"].StateTopic, "hikbridge/back-yard/ch/ip1/motion"},
 		{seen["motion"].UniqueID, id + "_chip1_motion"},
 		{seen["motion"].EntityID, "binary_sensor.back_yard_chip1_motion"},

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"os"
+	"sync"
 	"time"
 
 	"hikbridge/bridge"
@@ -28,6 +29,9 @@ func runRecorder(ctx context.Context, address string, out io.Writer) error {
 	defer r.Close()
 	fmt.Fprintf(out, "A simulated recorder answers on http://%s, user %s, password %s.\n", l.Addr(), demoUser, demoPassword)
 	context.AfterFunc(ctx, func() { r.Close() })
+	var going sync.WaitGroup
+	defer going.Wait()
+	going.Go(func() { liven(ctx, r) })
 	if err := r.Serve(l); err != nil && ctx.Err() == nil {
 		return fmt.Errorf("simulated recorder: %w", err)
 	}
@@ -73,7 +77,9 @@ func runDemo(ctx context.Context, listen string, out io.Writer) error {
 	}
 	stopped := make(chan error, 1)
 	go func() { stopped <- br.Run(ctx) }()
-	go tellStory(ctx, t, garage, barn)
+	var story sync.WaitGroup
+	story.Go(func() { tellStory(ctx, t, garage, barn) })
+	defer story.Wait()
 	t.tell(ctx, heard)
 	err = <-stopped
 	b.clear()
@@ -91,6 +97,7 @@ func demoConfig(state string, broker *net.TCPAddr, garage, barn *nvrtest.Recorde
 		Recorders: []bridge.RecorderConfig{recorder("garage", "192.0.2.10", garage), recorder("barn", "192.0.2.11", barn)},
 		Broker:    bridge.BrokerConfig{URL: fmt.Sprintf("mqtt://127.0.0.1:%d", broker.Port)},
 		Topic:     "hikbridge", DiscoveryPrefix: "homeassistant", BirthTopic: "homeassistant/status",
+		OffDelay: bridge.DefaultOffDelay, PictureInterval: bridge.DefaultPictureInterval,
 		StateDir: state, Version: "demo", Log: log,
 	}
 }
@@ -102,17 +109,38 @@ type scene struct {
 	play  func()
 }
 
-// tellStory makes things happen, again and again.
+// tellStory makes things happen, again and again. It returns when nothing of it
+// goes on any more.
 func tellStory(ctx context.Context, t *teller, garage, barn *nvrtest.Recorder) {
+	var going sync.WaitGroup
+	defer going.Wait()
+	// lasts posts an event every second, as recorders do while it goes on.
+	lasts := func(r *nvrtest.Recorder, seconds int, a nvrtest.Alert) {
+		going.Go(func() { repeat(ctx, r, seconds, a) })
+	}
 	scenes := []scene{
-		{10 * time.Second, "Somebody unplugs camera 2 in the garage. The bridge looks every 30 seconds …",
-			func() { garage.SetCamera(nvrtest.IP(2), false, "netUnreachable") }},
-		{45 * time.Second, "… and plugs it in again.", func() { garage.SetCamera(nvrtest.IP(2), true, "connect") }},
-		{45 * time.Second, "The barn's recorder loses its network.", barn.Unplug},
+		{8 * time.Second, "Somebody walks through the garden. The recorder repeats that each second and never says that it is over.",
+			func() { lasts(garage, 6, nvrtest.Alert{Type: "VMD", Channel: 1}) }},
+		{16 * time.Second, "A person crosses the line at the road, and the recorder sends a picture along.",
+			func() {
+				garage.Alert(nvrtest.Alert{Type: "linedetection", Channel: 3, Region: "1", Target: "human", Picture: nvrtest.JPEG()})
+			}},
+		{12 * time.Second, "Somebody covers a camera in the barn.",
+			func() { lasts(barn, 8, nvrtest.Alert{Type: "shelteralarm", Channel: 2}) }},
+		{18 * time.Second, "Somebody unplugs camera 2 in the garage: its video is lost, and the bridge looks at once why.",
+			func() {
+				garage.SetCamera(nvrtest.IP(2), false, "netUnreachable")
+				lasts(garage, 40, nvrtest.Alert{Type: "videoloss", Channel: 2})
+			}},
+		{40 * time.Second, "It is plugged in again.", func() { garage.SetCamera(nvrtest.IP(2), true, "connect") }},
+		{30 * time.Second, "The barn's recorder loses its network.", barn.Unplug},
 		{50 * time.Second, "Its network is back.", barn.Plug},
-		{40 * time.Second, "A disk of the garage's recorder fails; disks are asked every five minutes.",
-			func() { garage.SetDiskStatus(1, "error") }},
-		{6 * time.Minute, "The disk was replaced.", func() { garage.SetDiskStatus(1, "ok") }},
+		{40 * time.Second, "A disk of the garage's recorder fails. The recorder says so, and the bridge looks at the disks at once.",
+			func() {
+				garage.SetDiskStatus(1, "error")
+				garage.Alert(nvrtest.Alert{Type: "diskerror"})
+			}},
+		{time.Minute, "The disk was replaced; disks are asked every five minutes.", func() { garage.SetDiskStatus(1, "ok") }},
 	}
 	for {
 		for _, s := range scenes {
@@ -123,6 +151,31 @@ func tellStory(ctx context.Context, t *teller, garage, barn *nvrtest.Recorder) {
 				t.line("story", s.text)
 				s.play()
 			}
+		}
+	}
+}
+
+// liven lets something happen before a recorder's cameras twice a minute.
+func liven(ctx context.Context, r *nvrtest.Recorder) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(25 * time.Second):
+		}
+		repeat(ctx, r, 5, nvrtest.Alert{Type: "VMD", Channel: 1})
+		r.Alert(nvrtest.Alert{Type: "linedetection", Channel: 3, Region: "1", Target: "human", Picture: nvrtest.JPEG()})
+	}
+}
+
+// repeat posts an event for some seconds.
+func repeat(ctx context.Context, r *nvrtest.Recorder, seconds int, a nvrtest.Alert) {
+	for range seconds {
+		r.Alert(a)
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(time.Second):
 		}
 	}
 }

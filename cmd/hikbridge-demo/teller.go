@@ -105,14 +105,20 @@ func describe(m message, states map[string]string) (who, text string) {
 		return describeDocument(m.payload)
 	}
 	rest, ok := strings.CutPrefix(m.topic, "hikbridge/")
-	was, known := states[m.topic]
-	states[m.topic] = string(m.payload)
-	if !ok || was == string(m.payload) || strings.HasSuffix(m.topic, "/attributes") {
-		return "", ""
-	}
 	who, entity, _ := strings.Cut(rest, "/")
 	entity = strings.ReplaceAll(strings.ReplaceAll(entity, "ch/", "camera "), "/", ", ")
 	entity = strings.ReplaceAll(entity, "_", " ")
+	switch {
+	case ok && strings.HasSuffix(m.topic, "/picture"):
+		return who, fmt.Sprintf("%s of %d bytes", entity, len(m.payload))
+	case ok && strings.HasSuffix(m.topic, "/event"):
+		return who, describeEvent(strings.TrimSuffix(entity, ", event"), m.payload)
+	}
+	was, known := states[m.topic]
+	states[m.topic] = string(m.payload)
+	if !ok || was == string(m.payload) || strings.HasSuffix(m.topic, "/attributes") || strings.HasSuffix(m.topic, "/last_message") {
+		return "", ""
+	}
 	if known {
 		return who, fmt.Sprintf("%s: %s (was %s)", entity, m.payload, was)
 	}
@@ -120,6 +126,22 @@ func describe(m message, states map[string]string) (who, text string) {
 		return who, fmt.Sprintf("%s: %s", entity, m.payload)
 	}
 	return "", "" // the first values of everything else would hide what happens
+}
+
+// describeEvent tells what a camera has seen.
+func describeEvent(camera string, payload []byte) string {
+	var e struct {
+		Type   string `json:"event_type"`
+		Target string `json:"target"`
+	}
+	if json.Unmarshal(payload, &e) != nil {
+		return ""
+	}
+	text := camera + " detects " + strings.ReplaceAll(e.Type, "_", " ")
+	if e.Target != "" {
+		text += " by a " + e.Target
+	}
+	return text
 }
 
 // describeDocument counts what a device was announced with.

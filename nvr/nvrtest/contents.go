@@ -64,7 +64,7 @@ type contents struct {
 	smart         map[int]SMART
 	newest        newest
 	pictures      map[Channel][]byte
-	blank         []byte // the picture that others are made of
+	scene         []byte // the picture that others are made of
 	shots         int
 }
 

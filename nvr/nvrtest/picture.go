@@ -5,6 +5,8 @@ import (
 	"encoding/binary"
 	"fmt"
 	"image"
+	"image/color"
+	"image/draw"
 	"image/jpeg"
 	"net/http"
 	"slices"
@@ -68,21 +70,29 @@ func (r *Recorder) shot(s slot) []byte {
 	if p := d.pictures[s.channel]; p != nil {
 		return slices.Clone(p)
 	}
-	if d.blank == nil {
-		d.blank = blankPicture()
+	if d.scene == nil {
+		d.scene = JPEG()
 	}
 	d.shots++
-	return withComment(d.blank, fmt.Sprintf("picture %d of channel %d", d.shots, s.channel.id))
+	return withComment(d.scene, fmt.Sprintf("picture %d of channel %d", d.shots, s.channel.id))
 }
 
-// blankPicture is a small grey JPEG.
-func blankPicture() []byte {
-	var b bytes.Buffer
-	grey := image.NewGray(image.Rect(0, 0, 16, 16))
-	for i := range grey.Pix {
-		grey.Pix[i] = 0x80
+// JPEG is a small picture: somebody before a hedge, at dusk.
+func JPEG() []byte {
+	const width, height, horizon = 320, 180, 110
+	scene := image.NewRGBA(image.Rect(0, 0, width, height))
+	for y := range height {
+		line := color.RGBA{uint8(60 + y), uint8(70 + y/2), uint8(130 - y/3), 255}
+		if y > horizon {
+			line = color.RGBA{50, uint8(110 - y/3), 45, 255}
+		}
+		draw.Draw(scene, image.Rect(0, y, width, y+1), image.NewUniform(line), image.Point{}, draw.Src)
 	}
-	if err := jpeg.Encode(&b, grey, nil); err != nil {
+	dark := image.NewUniform(color.RGBA{25, 25, 35, 255})
+	draw.Draw(scene, image.Rect(150, 88, 166, 150), dark, image.Point{}, draw.Src) // body
+	draw.Draw(scene, image.Rect(152, 74, 164, 86), dark, image.Point{}, draw.Src)  // head
+	var b bytes.Buffer
+	if err := jpeg.Encode(&b, scene, nil); err != nil {
 		panic("nvrtest: make a picture: " + err.Error())
 	}
 	return b.Bytes()
