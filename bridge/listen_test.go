@@ -260,7 +260,11 @@ func dayOfTrouble(t *testing.T, dice *rand.Rand) {
 	dead := nvrtest.Alert{Type: "videoloss", Channel: 4}
 	troubles := []func(){
 		r.ResetStreams, r.EndStreams, r.FreezeStreams,
-		func() { r.StallStreams(true); time.Sleep(time.Duration(dice.IntN(600)) * time.Second); r.StallStreams(false) },
+		func() {
+			r.StallStreams(true)
+			time.Sleep(time.Duration(dice.IntN(600)) * time.Second)
+			r.StallStreams(false)
+		},
 		func() { r.Unplug(); time.Sleep(time.Duration(dice.IntN(300)) * time.Second); r.Plug() },
 		func() { r.RebootWith(nvrtest.Boot{Down: 90 * time.Second, Errors: 30 * time.Second}) },
 		func() { w.broker.Cut() },
