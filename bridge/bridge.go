@@ -146,7 +146,7 @@ func (b *Bridge) Run(ctx context.Context) error {
 	b.site.cfg.Log.Info("hikbridge starts", keyVersion, b.site.cfg.Version, keyCount, len(b.names))
 	session, endSession := context.WithCancel(context.WithoutCancel(ctx))
 	var broker, recorders sync.WaitGroup
-	b.greet()
+	b.greet(ctx)
 	broker.Go(func() { b.site.mqtt.Run(session) })
 	for _, name := range b.names {
 		recorders.Go(func() { b.recorders[name].run(ctx) })
@@ -160,11 +160,17 @@ func (b *Bridge) Run(ctx context.Context) error {
 	return nil
 }
 
-// greet puts the bridge's own device first into the outbox.
-func (b *Bridge) greet() {
+// greet fills the outbox for the first connection. What a run that was killed has
+// left with the broker must never look like news: recorders that are known say
+// that they are offline, and their events over, before the bridge says that it is
+// there.
+func (b *Bridge) greet(ctx context.Context) {
 	s := b.site
 	doc := s.device.Document()
 	s.mqtt.Publish(mqtt.Message{Class: mqtt.Document, Topic: doc.Topic, Payload: doc.Payload, Retain: true})
+	for _, name := range b.names {
+		b.recorders[name].publish(ctx) // its loop doesn't run yet
+	}
 	s.mqtt.Publish(mqtt.Message{Class: mqtt.Availability, Topic: s.device.Availability(), Payload: []byte(payloadOnline), Retain: true})
 	b.publish()
 }

@@ -313,3 +313,39 @@ func dayOfTrouble(t *testing.T, dice *rand.Rand) {
 	r.Alert(nvrtest.Alert{Type: "VMD", Channel: 2})
 	w.expect("then", map[string]string{"hikbridge/garage/ch/2/motion": "ON"})
 }
+
+func TestAfterACrashNothingOldLooksLikeNews(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w, r := eventWorld(t, nvrtest.Config{})
+		r.Alert(nvrtest.Alert{Type: "VMD", Channel: 1})
+		synctest.Wait()
+		left := map[string]string{} // what the broker has at this moment, as after a SIGKILL
+		for _, topic := range w.broker.Topics() {
+			left[topic] = w.value(topic)
+		}
+		w.stop()
+		for topic, payload := range left {
+			w.broker.Publish(topic, []byte(payload), true)
+		}
+		w.broker.Publish("hikbridge/bridge/availability", []byte("offline"), true) // the will
+		r.Unplug()
+		time.Sleep(time.Second)
+		began := time.Now()
+		w.start()
+		time.Sleep(time.Minute)
+		var order []string
+		for _, p := range w.broker.Log() {
+			if p.At.Before(began) || p.Sent || p.Packet != "PUBLISH" {
+				continue
+			}
+			switch p.Topic {
+			case "hikbridge/bridge/availability", "hikbridge/garage/availability", "hikbridge/garage/events", "hikbridge/garage/ch/1/motion":
+				order = append(order, strings.TrimPrefix(p.Topic, "hikbridge/")+" "+string(p.Payload))
+			}
+		}
+		want := "garage/availability offline, garage/events offline, bridge/availability online, garage/ch/1/motion OFF"
+		if got := strings.Join(order, ", "); got != want {
+			t.Errorf("order %s, want %s", got, want)
+		}
+	})
+}
