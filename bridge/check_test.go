@@ -49,6 +49,16 @@ func TestCheckTellsWhatIsWrongAndWhatToDo(t *testing.T) {
 		{"what the firmware doesn't know", func(w *world, r *nvrtest.Recorder) {
 			r.Fail(nvrtest.Fault{Path: "System/time", Status: 403, SubStatus: "notSupport", Answers: nvrtest.Granted})
 		}, "recorder nvr", "clock", "unknown", "not told", "", false},
+		{"motion that isn't told", func(w *world, r *nvrtest.Recorder) {
+			r.SetLinkage(nvrtest.IP(1), "VMD", "record")
+			r.SetLinkage(nvrtest.IP(2), "VMD")
+		}, "recorder nvr", "events", "warning", "motion of 2 cameras isn't", "Notify Surveillance Center", false},
+		{"events that are told", func(*world, *nvrtest.Recorder) {}, "recorder nvr", "events", "ok", "told to hikbridge", "", false},
+		{"what records", func(w *world, r *nvrtest.Recorder) { r.SetRecording(nvrtest.IP(1), false) }, "recorder nvr", "recording", "ok", "2 of ", "", false},
+		{"a fixed address", func(*world, *nvrtest.Recorder) {}, "recorder nvr", "address", "ok", "set on the recorder", "", false},
+		{"an address that may change", func(w *world, r *nvrtest.Recorder) {
+			r.Fail(nvrtest.Fault{Path: "System/Network/interfaces", Body: []byte("<NetworkInterfaceList><NetworkInterface><IPAddress><addressingType>dynamic</addressingType><ipAddress>192.0.2.7</ipAddress></IPAddress></NetworkInterface></NetworkInterfaceList>")})
+		}, "recorder nvr", "address", "warning", "DHCP", "fixed address", false},
 		{"the broker refuses the password", func(w *world, r *nvrtest.Recorder) { w.broker.Login("other", "other") }, "broker", "connection", "failed", "wrong user name or password", "HIKBRIDGE_MQTT_URL", true},
 		{"no broker", func(w *world, r *nvrtest.Recorder) { w.broker.Down() }, "broker", "connection", "failed", "refused", "that the broker runs", true},
 	}
