@@ -2,6 +2,8 @@ package nvr
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 )
@@ -160,7 +162,9 @@ func decodeAlert(body []byte) ([]Alert, error) {
 		return nil, err
 	case strings.EqualFold(root, "ResponseStatus"):
 		e := &StatusError{Method: "GET", Path: pathStream, HTTP: 200}
-		e.Code, e.Sub = statusOf(body)
+		if e.Code, e.Sub = statusOf(body); e.Code == 1 {
+			return nil, fmt.Errorf("%w: an OK in the event stream", ErrDocument)
+		}
 		return nil, e
 	case !strings.EqualFold(root, "EventNotificationAlert"):
 		return nil, fmt.Errorf("%w: <%.40s> in the event stream", ErrDocument, root)
@@ -195,12 +199,13 @@ func decodeJSONAlert(body []byte) ([]Alert, error) {
 func collect(f *alertFields, v any, nesting int) {
 	switch v := v.(type) {
 	case map[string]any:
-		for name, m := range v {
-			f.set([]byte(name), []byte(jsonText(m)))
+		names := slices.Sorted(maps.Keys(v)) // their order in the document is lost
+		for _, name := range names {
+			f.set([]byte(name), []byte(jsonText(v[name])))
 		}
-		for _, m := range v {
+		for _, name := range names {
 			if nesting > 0 {
-				collect(f, m, nesting-1)
+				collect(f, v[name], nesting-1)
 			}
 		}
 	case []any:
@@ -226,10 +231,12 @@ func deviceTime(s string) (t time.Time, ok bool) {
 const (
 	// agedBurst is how far an alert may be behind the newest one.
 	agedBurst = 20 * time.Second
-	// agedStart is how old an alert may be that comes in the first openFor of a
-	// stream, by the device's clock as the stream before showed it.
-	agedStart = 2 * time.Minute
-	openFor   = 30 * time.Second
+	// agedStall is how old an alert may be by the device's clock as it was shown
+	// before: a stream that stalled or was opened anew may begin with old ones.
+	agedStall = 2 * time.Minute
+	// openFor is how long after the beginning of a stream an alert that is an hour
+	// old is taken for an old one, and not for the end of summer time.
+	openFor = 30 * time.Second
 	// ahead is how far a clock may jump forward at once: a single message with a
 	// wrong date isn't taken for that.
 	ahead = 2 * time.Hour
@@ -249,10 +256,11 @@ type news struct {
 
 // old judges an alert's time; opened is when the stream began.
 func (n *news) old(device, now, opened time.Time) bool {
-	expected := n.newest.Add(now.Sub(n.at))
-	behind, late := n.newest.Sub(device), expected.Sub(device)
-	summerEnds := behind > time.Hour-agedBurst && behind < time.Hour+agedBurst
-	isOld := (behind > agedBurst || now.Sub(opened) < openFor && late > agedStart) && !summerEnds
+	behind := n.newest.Sub(device)
+	late := behind + now.Sub(n.at)
+	summerEnds := now.Sub(opened) >= openFor && (late-time.Hour).Abs() < agedBurst
+	stands := behind == 0 // a clock that doesn't run tells nothing
+	isOld := (behind > agedBurst || late > agedStall && !stands) && !summerEnds
 	odd := isOld || -late > ahead
 	switch {
 	case n.newest.IsZero(), summerEnds, odd && !n.odd.IsZero() && now.Sub(n.odd) > agedFor:

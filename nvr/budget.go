@@ -265,6 +265,22 @@ func (b *budget) accepted(path string) {
 	b.save() // unwritten, the reservation just counts for longer
 }
 
+// holdsBack says why what was rejected isn't asked for yet: first something else
+// must be accepted, and then the rejection must count no more.
+func (b *budget) holdsBack(path string, now time.Time) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.prune(now)
+	n := len(b.r.Attempts)
+	switch {
+	case b.r.Suspect == path && b.r.RejectedBy == b.credentials:
+		return b.refusal(ErrUnauthorized, b.r.NotBefore)
+	case b.r.Doubted == path && n > 0:
+		return b.refusal(ErrPaused, b.r.Attempts[n-1].At.Add(loginWindow))
+	}
+	return nil
+}
+
 // unjudged frees the last reservation after an answer that is neither yes nor no
 // (500 of a booting recorder), if these credentials were accepted before.
 func (b *budget) unjudged() {

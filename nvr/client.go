@@ -57,8 +57,9 @@ type Client struct {
 	turn chan struct{} // holds one token: the right to send a request
 
 	// Owned by the holder of turn.
-	nonce *nonce
-	stale []time.Time // when nonces that had worked were refused lately
+	nonce   *nonce
+	stale   []time.Time     // when nonces that had worked were refused lately
+	granted map[string]bool // what was answered that needs a right of its own
 
 	mu        sync.Mutex
 	trouble   time.Time            // when an answer was lost or 5xx last
@@ -103,7 +104,7 @@ func New(c Config) (*Client, error) {
 			IdleConnTimeout:        idleTimeout,
 			MaxResponseHeaderBytes: maxHeader,
 		},
-		denied: map[string]time.Time{}, swapped: map[string]bool{},
+		denied: map[string]time.Time{}, swapped: map[string]bool{}, granted: map[string]bool{},
 	}, nil
 }
 
@@ -184,6 +185,29 @@ type request struct {
 // question says that asking twice does no harm: all that is read, searches
 // included. What changes a device is sent by PUT and DELETE.
 func (q request) question() bool { return q.method == http.MethodGet || q.method == http.MethodPost }
+
+// right is what a rejection of the request casts doubt on: its path, or for all
+// pictures together the right to take them.
+func (q request) right() string {
+	if strings.HasSuffix(q.path, "/picture") {
+		return "picture"
+	}
+	return q.path
+}
+
+// extra says that a request needs a right of its own. Some firmware answers 401
+// where it is missing, which on a nonce that has worked would count twice.
+func (q request) extra() bool { return q.stream || q.right() != q.path }
+
+// heldBack says why a stream or picture isn't asked for whose like was rejected
+// while other requests weren't: the account seems to lack the right, and asking
+// again and again would pause everything else.
+func (c *Client) heldBack(q request) error {
+	if c.budget.isUnsupported(q.right()) { // learned from rejections, see budget.accepted
+		return &StatusError{Method: q.method, Path: q.path, HTTP: http.StatusUnauthorized, Sub: "lowPrivilege", remembered: true}
+	}
+	return c.budget.holdsBack(q.right(), time.Now())
+}
 
 // remembered answers for a path that needs no request. The identity is always
 // asked: everything else hangs on it.

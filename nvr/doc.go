@@ -27,6 +27,12 @@
 // once more a minute after a rejection, as a booting recorder rejects everyone
 // for a moment.
 //
+// Event stream and pictures need rights of their own, and some firmware answers
+// 401 where one is missing. The first of each kind therefore signs in anew; one
+// that was rejected isn't asked for again until something else was accepted and
+// the rejection counts no more, and rejected a second time never, until the
+// firmware changes or RetrySignIn.
+//
 // What isn't covered: an address that is written in another way (a name instead
 // of a number, another port) has a budget of its own; a wall clock that is set
 // forward between two runs ages what was counted; a lost answer is freed by a

@@ -66,8 +66,8 @@ const (
 	AlarmInput   EventType = "input"
 	VirtualInput EventType = "virtual_input"
 
-	// durationType wraps the type of an event that lasts; beatType is a sign of
-	// life. Neither is handed out.
+	// durationType wraps the type of an event that lasts and isn't handed out;
+	// beatType is a sign of life, see Alert.Heartbeat.
 	durationType EventType = "duration"
 	beatType     EventType = "heartbeat"
 )

@@ -1,6 +1,10 @@
 package nvr
 
-import "github.com/icholy/digest"
+import (
+	"io"
+
+	"github.com/icholy/digest"
+)
 
 // What the fuzz targets and tables reach inside for.
 
@@ -23,4 +27,45 @@ func ParseLock(body []byte) (locked bool, triesLeft int) {
 		return l.locked, -1
 	}
 	return l.locked, l.triesLeft.Value
+}
+
+// Framer cuts a stream of bytes into parts, as the event stream does.
+type Framer struct{ f *framer }
+
+func NewFramer(r io.Reader, boundary string) Framer { return Framer{newFramer(r, boundary)} }
+
+// Next gives the next part and its kind: "xml", "json" or "picture".
+func (f Framer) Next() (kind string, body []byte, err error) {
+	p, err := f.f.next()
+	return [...]string{xmlPart: "xml", jsonPart: "json", picturePart: "picture"}[p.kind], p.body, err
+}
+
+// Cut counts the parts without an end, Held is how many bytes are kept.
+func (f Framer) Cut() int  { return f.f.cut }
+func (f Framer) Held() int { return cap(f.f.buf) }
+
+// The bounds of a document and of a picture.
+const MaxAlert, MaxPicture = maxAlert, maxPicture
+
+// DecodeAlert reads an XML document of the event stream, DecodeJSONAlert one in
+// JSON.
+func DecodeAlert(body []byte) ([]Alert, error)     { return decodeAlert(body) }
+func DecodeJSONAlert(body []byte) ([]Alert, error) { return decodeJSONAlert(body) }
+
+// ParseWorking reads a working status.
+func ParseWorking(body []byte) ([]Working, error) {
+	v, err := parseJSON(body)
+	if err != nil {
+		return nil, err
+	}
+	return working(v), nil
+}
+
+// ParseTriggers reads a list of triggers.
+func ParseTriggers(body []byte) ([]Trigger, error) {
+	var w triggerList
+	if err := decode(body, &w, "EventTriggerList", "EventNotification"); err != nil {
+		return nil, err
+	}
+	return w.triggers(), nil
 }

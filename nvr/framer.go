@@ -40,9 +40,9 @@ type part struct {
 // not by the multipart framing around them, which devices get wrong in many ways
 // (isapi-events: boundaries that differ from the announced one, doubled or
 // missing ones, lengths that are off, no multipart at all): an XML document ends
-// with its root's end tag, a JSON one with its last brace. So a part is there
-// the moment its last byte is read. Only pictures need their Content-Length, or
-// the next delimiter.
+// with its root's end tag, a JSON one with its last brace, a JPEG with its end
+// marker. So a part is there the moment its last byte is read. Only other pictures
+// need their Content-Length, or the next delimiter.
 type framer struct {
 	r     io.Reader
 	buf   []byte // what is read and not used yet is buf[pos:]
@@ -90,7 +90,7 @@ func (f *framer) read() (part, error) {
 		if f.buf[f.pos+1] == '-' {
 			return part{}, f.delimiter()
 		}
-	case f.picture || rest[0] == 0xff:
+	case f.picture || rest[0] == beginsMarker:
 		return f.readPicture()
 	case rest[0] == '<':
 		return f.readXML()
@@ -157,25 +157,34 @@ func (f *framer) skipBlank() error {
 
 // skipGarbage goes on to where something could begin: the next line, or a tag.
 func (f *framer) skipGarbage() error {
+	f.length, f.picture = -1, false
 	f.pos++
-	if i := bytes.IndexAny(f.buf[f.pos:], "\n<"); i >= 0 {
-		f.pos += i
-	} else {
+	for {
+		if i := bytes.IndexAny(f.buf[f.pos:], "\n<"); i >= 0 {
+			f.pos += i
+			return errCut
+		}
 		f.pos = len(f.buf)
+		if err := f.fill(maxAlert); err != nil {
+			return err
+		}
 	}
-	return errCut
 }
 
-// line takes a line without its break.
+// line takes a line without its break. One that is too long is garbage.
 func (f *framer) line() (string, error) {
 	for seen := 0; ; {
 		rest := f.buf[f.pos:]
-		if i := bytes.IndexByte(rest[seen:], '\n'); i >= 0 {
+		i := bytes.IndexByte(rest[seen:], '\n')
+		switch {
+		case i < 0 && len(rest) > maxLine:
+			return "", f.skipGarbage()
+		case i >= 0:
 			f.pos += seen + i + 1
 			return strings.TrimRight(string(rest[:seen+i]), "\r \t"), nil
 		}
 		seen = len(rest)
-		if err := f.fill(maxLine); err != nil {
+		if err := f.fill(maxAlert); err != nil {
 			return "", err
 		}
 	}
@@ -189,7 +198,7 @@ func (f *framer) delimiter() error {
 		return err
 	}
 	f.length, f.picture = -1, false
-	if strings.HasSuffix(line, "--") && len(line) > 2 {
+	if strings.HasSuffix(line, "--") {
 		return errCut // the end of a multipart that goes on all the same
 	}
 	f.delim = []byte(line)
@@ -198,7 +207,7 @@ func (f *framer) delimiter() error {
 			return err
 		}
 		switch f.buf[f.pos] {
-		case '<', '{':
+		case '<', '{', beginsMarker: // no blank line before the part
 			return errCut
 		case '-': // a doubled delimiter
 			return errCut
@@ -239,7 +248,11 @@ func (f *framer) readXML() (part, error) {
 	for from := after; ; {
 		rest := f.buf[f.pos:]
 		i := bytes.Index(rest[from:], end)
-		if j := f.restart(rest, max(after, from-maxProlog), name); j >= 0 && (i < 0 || j < from+i) {
+		inside := rest
+		if i >= 0 {
+			inside = rest[:from+i]
+		}
+		if j := f.restart(inside, max(after, from-maxProlog), name); j >= 0 {
 			f.pos += j
 			f.cut++
 			return part{}, errCut
@@ -266,35 +279,55 @@ func (f *framer) readXML() (part, error) {
 // size above 0 says that the name goes on, 0 that more must be read.
 func tagEnd(b []byte, from int) (size int, ok bool) {
 	for i := from; i < len(b); i++ {
-		switch b[i] {
-		case '>':
+		switch {
+		case b[i] == '>':
 			return i + 1, true
-		case ' ', '\t', '\r', '\n':
-		default:
+		case !isBlank(b[i]):
 			return i, false
 		}
 	}
 	return 0, false
 }
 
-// restart finds where another document begins inside of one, which then has no
-// end: behind a delimiter line, or with the same root.
+// restart finds where something else begins inside of a document, which then has
+// no end: a delimiter line, a declaration, or the same root.
 func (f *framer) restart(b []byte, from int, name string) int {
-	at := -1
-	for search := from; f.delim != nil; {
-		i := bytes.Index(b[search:], f.delim)
-		if i < 0 {
-			break
+	at := delimiterIn(b, from, f.delim)
+	for _, mark := range [...]string{"<?xml", "<" + name} {
+		i := bytes.Index(b[from:], []byte(mark))
+		if i < 0 || at >= 0 && from+i > at {
+			continue
 		}
-		if b[search+i-1] == '\n' || b[search+i-1] == '>' {
-			at = search + i
-			break
-		}
-		search += i + 1
-	}
-	if i := bytes.Index(b[from:], []byte("<"+name)); i >= 0 && (at < 0 || from+i < at) {
-		if _, ok := rootEnd(b, from+i+1+len(name)); ok {
+		if _, ok := rootEnd(b, from+i+len(mark)); ok {
 			at = from + i
+		}
+	}
+	return at
+}
+
+// delimiterIn finds the first delimiter line in b[from:]: a line that begins with
+// "--", as nothing else does in documents but the end of a comment, or wherever
+// it stands the delimiter that was seen last.
+func delimiterIn(b []byte, from int, delim []byte) int {
+	at := -1
+	for search := from; ; {
+		i := bytes.Index(b[search:], []byte("\n--"))
+		if i < 0 || search+i+3 >= len(b) {
+			break
+		}
+		if search += i + 1; b[search+2] != '>' {
+			at = search
+			break
+		}
+	}
+	for search := from; delim != nil; {
+		i := bytes.Index(b[search:], delim)
+		if i < 0 || at >= 0 && search+i > at {
+			break
+		}
+		i += search
+		if search = i + len(delim); search < len(b) && isBlank(b[search]) {
+			return i
 		}
 	}
 	return at
@@ -307,11 +340,23 @@ const maxProlog = 4 << 10
 // behind the tag, negative if the element is empty.
 func (f *framer) root() (name string, after int, err error) {
 	for {
-		name, after, ok := parseRoot(f.buf[f.pos:])
+		rest := f.buf[f.pos:]
+		name, after, ok := parseRoot(rest)
+		if ok {
+			rest = rest[:max(after, -after)]
+		}
+		if i := delimiterIn(rest, 0, f.delim); i >= 0 && (ok || after == 0) {
+			f.pos += i
+			f.cut++
+			return "", 0, errCut
+		}
 		switch {
 		case ok:
 			return name, after, nil
-		case after < 0 || len(f.buf)-f.pos > maxProlog:
+		case after < 0 || len(rest) > maxProlog:
+			if isLetter(rest[1]) || rest[1] == '?' {
+				f.cut++
+			}
 			return "", 0, f.skipGarbage()
 		}
 		if err := f.fill(maxAlert); err != nil {
@@ -325,7 +370,7 @@ func (f *framer) root() (name string, after int, err error) {
 func parseRoot(b []byte) (name string, after int, ok bool) {
 	i := 0
 	for {
-		for i < len(b) && (b[i] == '\n' || b[i] == '\r' || b[i] == ' ' || b[i] == '\t') {
+		for i < len(b) && isBlank(b[i]) {
 			i++
 		}
 		switch rest := b[i:]; {
@@ -334,11 +379,14 @@ func parseRoot(b []byte) (name string, after int, ok bool) {
 		case rest[0] != '<':
 			return "", -1, false
 		case rest[1] == '?':
-			j := bytes.Index(rest, []byte("?>"))
-			if j < 0 {
+			j := bytes.IndexAny(rest[1:], "<>") + 1
+			switch {
+			case j == 0:
 				return "", 0, false
+			case rest[j] == '<' || rest[j-1] != '?': // it was cut
+				return "", -1, false
 			}
-			i += j + 2
+			i += j + 1
 		case string(rest[:4]) == "<!--":
 			j := bytes.Index(rest, []byte("-->"))
 			if j < 0 {
@@ -374,20 +422,22 @@ func rootEnd(b []byte, i int) (after int, ok bool) {
 	if i >= len(b) {
 		return 0, false
 	}
-	switch b[i] {
-	case '>', '/', ' ', '\t', '\r', '\n':
-	default:
+	if b[i] != '>' && b[i] != '/' && !isBlank(b[i]) {
 		return -1, false
 	}
-	j := bytes.IndexByte(b[i:], '>')
+	j := bytes.IndexAny(b[i:], "<>")
 	switch {
 	case j < 0:
 		return 0, false
+	case b[i+j] == '<': // it was cut
+		return -1, false
 	case b[i+j-1] == '/':
 		return -(i + j + 1), true
 	}
 	return i + j + 1, true
 }
+
+func isBlank(c byte) bool { return c == ' ' || c == '\t' || c == '\r' || c == '\n' }
 
 func isLetter(c byte) bool { return c|0x20 >= 'a' && c|0x20 <= 'z' || c == '_' }
 
@@ -403,11 +453,12 @@ func (f *framer) readJSON() (part, error) {
 			return part{}, err
 		}
 		c := f.buf[f.pos+i]
-		switch {
-		case c == '\n' && f.delim != nil && bytes.HasPrefix(f.buf[f.pos+i+1:], f.delim):
-			f.pos += i + 1
+		if size := f.cutJSON(f.buf[f.pos : f.pos+i+1]); size > 0 {
+			f.pos += size
 			f.cut++
 			return part{}, errCut
+		}
+		switch {
 		case escaped:
 			escaped = false
 		case quoted:
@@ -424,49 +475,25 @@ func (f *framer) readJSON() (part, error) {
 	}
 }
 
+// cutJSON says how long an object is that something else follows before its end,
+// where b has come to that: a delimiter line or an alert.
+func (f *framer) cutJSON(b []byte) int {
+	for _, mark := range [...]string{"\n--", "<?xml", "<EventNotificationAlert"} {
+		if b[len(b)-1] == mark[len(mark)-1] && bytes.HasSuffix(b, []byte(mark)) {
+			return len(b) - len(strings.TrimPrefix(mark, "\n"))
+		}
+	}
+	line := b[:len(b)-1]
+	if c := b[len(b)-1]; f.delim != nil && isBlank(c) && bytes.HasSuffix(line, f.delim) {
+		return len(line) - len(f.delim)
+	}
+	return 0
+}
+
 // take hands out the next n bytes.
 func (f *framer) take(kind partKind, n int) part {
 	body := f.buf[f.pos : f.pos+n]
 	f.pos += n
 	f.length, f.picture = -1, false
 	return part{kind, body}
-}
-
-// readPicture takes the bytes of a picture, which may be anything.
-func (f *framer) readPicture() (part, error) {
-	length := f.length
-	if !f.picture && length < 0 {
-		return part{}, f.skipGarbage()
-	}
-	f.length, f.picture = -1, false
-	if length < 0 {
-		return f.upToDelimiter()
-	}
-	body := make([]byte, length)
-	n := copy(body, f.buf[f.pos:])
-	f.pos += n
-	if _, err := io.ReadFull(f.r, body[n:]); err != nil {
-		return part{}, err
-	}
-	return part{picturePart, body}, nil
-}
-
-// upToDelimiter takes a picture whose length isn't told.
-func (f *framer) upToDelimiter() (part, error) {
-	if f.delim == nil {
-		return part{}, f.skipGarbage()
-	}
-	mark := append([]byte("\n"), f.delim...)
-	for from := 0; ; {
-		rest := f.buf[f.pos:]
-		if i := bytes.Index(rest[from:], mark); i >= 0 {
-			body := bytes.Clone(bytes.TrimSuffix(rest[:from+i], []byte("\r")))
-			f.pos += from + i + 1
-			return part{picturePart, body}, nil
-		}
-		from = max(0, len(rest)-len(mark))
-		if err := f.fill(maxPicture); err != nil {
-			return part{}, err
-		}
-	}
 }

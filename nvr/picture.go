@@ -1,7 +1,6 @@
 package nvr
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -57,9 +56,12 @@ func tryOther(err error) bool {
 }
 
 // jpeg asks one path. A refusal isn't remembered: recorders answer 403 for a
-// camera that is offline, too.
+// camera that is offline, too. Rejections are, see budget.accepted.
 func (c *Client) jpeg(ctx context.Context, path string) ([]byte, error) {
 	q := request{method: http.MethodGet, path: path}
+	if err := c.heldBack(q); err != nil {
+		return nil, named(q, err)
+	}
 	body, err := c.call(ctx, q, maxPicture)
 	switch {
 	case err != nil:
@@ -72,5 +74,3 @@ func (c *Client) jpeg(ctx context.Context, path string) ([]byte, error) {
 	}
 	return nil, named(q, ErrNoPicture)
 }
-
-func isJPEG(b []byte) bool { return bytes.HasPrefix(b, []byte{0xff, 0xd8, 0xff}) }

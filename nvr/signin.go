@@ -38,6 +38,11 @@ type nonce struct {
 // roundTrip sends one request, with a sign-in if the recorder wants one; the
 // caller holds the turn and closes the body. The answer is no 401.
 func (c *Client) roundTrip(ctx context.Context, q request) (*http.Response, error) {
+	if q.extra() && !c.granted[q.right()] {
+		resp, err := c.fromChallenge(ctx, q, false)
+		c.granted[q.right()] = err == nil && resp.StatusCode == http.StatusOK
+		return resp, err
+	}
 	if c.nonce != nil && c.budget.mayReuse(time.Now()) {
 		return c.again(ctx, q)
 	}
@@ -128,7 +133,7 @@ func (c *Client) signIn(ctx context.Context, q request, fresh *nonce, stale bool
 		cancel()
 		return nil, err // the reservation stands: the recorder may have counted it
 	}
-	if q.stream {
+	if q.stream && resp.StatusCode == http.StatusOK {
 		endless()
 	}
 	resp.Body = &cancelBody{resp.Body, cancel}
@@ -138,13 +143,13 @@ func (c *Client) signIn(ctx context.Context, q request, fresh *nonce, stale bool
 	}
 	if resp.StatusCode == http.StatusUnauthorized || lock.locked {
 		resp.Body.Close()
-		return nil, c.reject(lock, q.path)
+		return nil, c.reject(lock, q)
 	}
 	if resp.StatusCode >= 300 && resp.StatusCode < 400 || resp.StatusCode >= 500 {
 		c.budget.unjudged()
 		return resp, nil
 	}
-	c.budget.accepted(q.path)
+	c.budget.accepted(q.right())
 	if stale {
 		c.noteStale(time.Now())
 	}
@@ -154,14 +159,14 @@ func (c *Client) signIn(ctx context.Context, q request, fresh *nonce, stale bool
 
 // reject opens the breaker. A path that is rejected while the account is known
 // to work is told so, since it may be a missing right.
-func (c *Client) reject(lock lockReport, path string) error {
+func (c *Client) reject(lock lockReport, q request) error {
 	suspect := ""
-	if path != pathUserCheck && path != pathDeviceInfo {
-		suspect = path
+	if q.path != pathUserCheck && q.path != pathDeviceInfo {
+		suspect = q.right()
 	}
 	err := c.budget.rejected(time.Now(), lock, suspect)
 	if suspect != "" {
-		return fmt.Errorf("%s: %w", path, err)
+		return fmt.Errorf("%s: %w", q.path, err)
 	}
 	return err
 }
@@ -186,7 +191,7 @@ func outlast(parent context.Context) (ctx context.Context, cancel, endless func(
 	ctx, end := context.WithCancelCause(context.WithoutCancel(parent))
 	limit := time.AfterFunc(signInTimeout, func() { end(context.DeadlineExceeded) })
 	stop := context.AfterFunc(parent, func() {
-		if errors.Is(parent.Err(), context.Canceled) {
+		if !errors.Is(context.Cause(parent), context.DeadlineExceeded) {
 			time.AfterFunc(signInGrace, func() { end(context.Canceled) })
 		}
 	})

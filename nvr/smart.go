@@ -54,14 +54,17 @@ func within(s string, low, high int64) Maybe[int] {
 
 // healthy joins the verdicts: one bad word is enough.
 func healthy(words ...string) Maybe[bool] {
-	var all Maybe[bool]
+	good, odd := false, false
 	for _, w := range words {
 		switch strings.ToLower(text(w)) {
 		case "error", "fail", "fault":
 			return known(false)
 		case "ok", "functional":
-			all = known(true)
+			good = true
+		case "":
+		default:
+			odd = true
 		}
 	}
-	return all
+	return Maybe[bool]{Value: good && !odd, Known: good && !odd}
 }

@@ -25,9 +25,9 @@ const (
 	beatLimit = 30 * time.Second
 	// silenceLimit is the same for one that may not send any.
 	silenceLimit = 5 * time.Minute
-	// beatsLearned heartbeats, at most beatGap apart, show that a recorder sends
-	// them.
-	beatsLearned = 3
+	// Heartbeats in a row, at most beatGap apart, for beatsLearned show that a
+	// recorder sends them: three at the usual pace of 10 s.
+	beatsLearned = 18 * time.Second
 	beatGap      = 15 * time.Second
 	// aliveTimeout bounds the question whether a silent recorder is there.
 	aliveTimeout = 5 * time.Second
@@ -55,8 +55,8 @@ type Stream struct {
 
 	waiting []Alert // the rest of one message
 	before  Alert   // the last one, which a picture belongs to
-	beats   int     // heartbeats in a row
-	beatAt  time.Time
+	beats   beats
+	cut     int // of framer, when it was looked at last
 	skipped int
 }
 
@@ -65,15 +65,19 @@ type Stream struct {
 // is ErrBusy where the device is full; 403, 404 and 503 can all mean that here,
 // so no refusal is remembered.
 func (c *Client) Stream(ctx context.Context) (*Stream, error) {
-	path := c.streamPath()
-	if c.budget.isUnsupported(path) { // learned from rejections, see budget.accepted
-		return nil, &StatusError{Method: http.MethodGet, Path: path, HTTP: http.StatusUnauthorized, Sub: "lowPrivilege", remembered: true}
+	q := request{method: http.MethodGet, path: c.streamPath(), stream: true}
+	if err := c.heldBack(q); err != nil {
+		return nil, named(q, err)
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
-	resp, err := c.openStream(ctx, cancel, path)
+	resp, err := c.openStream(ctx, cancel, q)
+	if err == nil && ctx.Err() != nil { // the answer came late
+		resp.Body.Close()
+		err = context.Cause(ctx)
+	}
 	if err != nil {
 		cancel(nil)
-		return nil, named(request{method: http.MethodGet, path: path}, err)
+		return nil, named(q, err)
 	}
 	s := &Stream{client: c, body: resp.Body, ctx: ctx, cancel: cancel, opened: time.Now()}
 	s.framer = newFramer(s, boundaryOf(resp))
@@ -83,7 +87,7 @@ func (c *Client) Stream(ctx context.Context) (*Stream, error) {
 
 // openStream sends the request in its turn. Only the time until the answer
 // begins is limited.
-func (c *Client) openStream(ctx context.Context, cancel context.CancelCauseFunc, path string) (*http.Response, error) {
+func (c *Client) openStream(ctx context.Context, cancel context.CancelCauseFunc, q request) (*http.Response, error) {
 	limit := time.AfterFunc(callTimeout, func() { cancel(context.DeadlineExceeded) })
 	defer limit.Stop()
 	select {
@@ -92,7 +96,7 @@ func (c *Client) openStream(ctx context.Context, cancel context.CancelCauseFunc,
 	case <-ctx.Done():
 		return nil, context.Cause(ctx)
 	}
-	resp, err := c.exchange(ctx, request{method: http.MethodGet, path: path, stream: true})
+	resp, err := c.exchange(ctx, q)
 	if err != nil {
 		return nil, err
 	}
@@ -105,14 +109,14 @@ func (c *Client) openStream(ctx context.Context, cancel context.CancelCauseFunc,
 		c.oldStream = !c.oldStream // the other path next time
 		c.mu.Unlock()
 	}
+	if resp.StatusCode == http.StatusOK {
+		return nil, fmt.Errorf("%w: a web page came instead of the event stream", ErrNotHikvision)
+	}
 	body, err := readAll(resp.Body, maxChallenge)
 	if err != nil {
 		return nil, err
 	}
-	if resp.StatusCode == http.StatusOK {
-		return nil, fmt.Errorf("%w: a web page came instead of the event stream", ErrNotHikvision)
-	}
-	return nil, busyFirst(refusal(http.MethodGet, pathStream, resp, body))
+	return nil, busyFirst(refusal(q.method, q.path, resp, body))
 }
 
 func isWebPage(resp *http.Response) bool {
@@ -179,6 +183,9 @@ func (s *Stream) Next() (Alert, error) {
 // take decodes a part. What can't be read is counted; a refusal ends the stream.
 func (s *Stream) take(p part) error {
 	var err error
+	if s.framer.cut != s.cut { // a picture would be of what was cut
+		s.cut, s.before = s.framer.cut, Alert{}
+	}
 	switch p.kind {
 	case xmlPart:
 		s.waiting, err = decodeAlert(p.body)
@@ -198,6 +205,7 @@ func (s *Stream) take(p part) error {
 	}
 	if err != nil {
 		s.skipped++
+		s.before = Alert{}
 	}
 	return nil
 }
@@ -213,23 +221,28 @@ func (s *Stream) judge(a Alert) Alert {
 		a.Old = s.client.news.old(device, now, s.opened) || a.Old
 		s.client.mu.Unlock()
 	}
-	if a.Heartbeat {
-		s.beat(now)
-	} else {
-		s.before = a
+	if !a.Heartbeat {
+		s.before, s.beats = a, beats{}
+	} else if s.beats.learned(a.Channel, now) {
+		s.client.budget.noteHeartbeats()
 	}
 	return a
 }
 
-// beat learns that this recorder sends heartbeats.
-func (s *Stream) beat(now time.Time) {
-	if s.beats == 0 || now.Sub(s.beatAt) > beatGap {
-		s.beats = 0
+// beats are heartbeats in a row. Those of a channel whose video is back look the
+// same: several at once, or of several channels, are no row.
+type beats struct {
+	channel   string
+	since, at time.Time
+}
+
+// learned takes one more, and says whether the row is long enough.
+func (b *beats) learned(channel string, now time.Time) bool {
+	if b.since.IsZero() || channel != b.channel || now.Sub(b.at) > beatGap {
+		b.channel, b.since = channel, now
 	}
-	s.beats, s.beatAt = s.beats+1, now
-	if s.beats == beatsLearned {
-		s.client.budget.noteHeartbeats()
-	}
+	b.at = now
+	return now.Sub(b.since) >= beatsLearned
 }
 
 // reason is why the stream ended.
@@ -269,6 +282,7 @@ func (s *Stream) watch() {
 		case <-timer.C:
 		}
 		silence := time.Since(s.LastByte())
+		quiet := min(silence, s.client.sinceAnswer())
 		switch {
 		case silence < beatLimit:
 			timer.Reset(beatLimit - silence)
@@ -276,32 +290,39 @@ func (s *Stream) watch() {
 		case silence >= silenceLimit, s.client.budget.heartbeats():
 			s.cancel(fmt.Errorf("%w for %v", ErrStreamSilent, silence.Round(time.Second)))
 			return
+		case quiet < beatLimit: // it answered something else
+			timer.Reset(min(beatLimit-quiet, silenceLimit-silence))
+			continue
 		}
-		if err := s.client.alive(s.ctx); err != nil {
+		if err := s.client.alive(s.ctx); err != nil && time.Since(s.LastByte()) >= beatLimit {
 			s.cancel(fmt.Errorf("%w for %v, and the recorder doesn't answer: %w", ErrStreamSilent, silence.Round(time.Second), err))
 			return
 		}
-		timer.Reset(min(beatLimit, silenceLimit-silence))
+		timer.Reset(max(0, min(beatLimit, silenceLimit-time.Since(s.LastByte()))))
 	}
 }
 
+// sinceAnswer is how long ago the recorder answered something.
+func (c *Client) sinceAnswer() time.Duration {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return time.Since(c.answered)
+}
+
 // alive asks a silent recorder for a sign of life, without credentials, unless
-// it answered something lately.
+// it answered something while this question waited for its turn.
 func (c *Client) alive(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, aliveTimeout)
-	defer cancel()
 	select {
 	case c.turn <- struct{}{}:
 		defer func() { <-c.turn }()
 	case <-ctx.Done():
-		return nil // another question is on its way, which will tell
-	}
-	c.mu.Lock()
-	answered := c.answered
-	c.mu.Unlock()
-	if time.Since(answered) < beatLimit {
 		return nil
 	}
+	if c.sinceAnswer() < beatLimit {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, aliveTimeout)
+	defer cancel()
 	resp, err := c.send(ctx, request{method: http.MethodGet, path: pathAlive}, nil, true)
 	if err != nil {
 		return err

@@ -29,25 +29,33 @@ type Trigger struct {
 	Notifies, Linked bool
 }
 
+// triggerList is the document. Firmware V5.2.0 and thermal cameras have a root
+// around the list.
+type triggerList struct {
+	Triggers []trigger `xml:"EventTrigger"`
+	Inner    []trigger `xml:"EventTriggerList>EventTrigger"`
+}
+
+type trigger struct {
+	Word      string   `xml:"eventType"`
+	Input     string   `xml:"videoInputChannelID"`
+	Dynamic   string   `xml:"dynVideoInputChannelID"`
+	Port      string   `xml:"inputIOPortID"`
+	ProxyPort string   `xml:"dynInputIOPortID"`
+	Methods   []string `xml:"EventTriggerNotificationList>EventTriggerNotification>notificationMethod"`
+}
+
 // Triggers asks which events the device can notice and their linkages. Several
 // triggers may have one type and channel.
 func (c *Client) Triggers(ctx context.Context) ([]Trigger, error) {
-	type trigger struct {
-		Word      string   `xml:"eventType"`
-		Input     string   `xml:"videoInputChannelID"`
-		Dynamic   string   `xml:"dynVideoInputChannelID"`
-		Port      string   `xml:"inputIOPortID"`
-		ProxyPort string   `xml:"dynInputIOPortID"`
-		Methods   []string `xml:"EventTriggerNotificationList>EventTriggerNotification>notificationMethod"`
-	}
-	// Firmware V5.2.0 and thermal cameras have a root around the list.
-	var w struct {
-		Triggers []trigger `xml:"EventTrigger"`
-		Inner    []trigger `xml:"EventTriggerList>EventTrigger"`
-	}
+	var w triggerList
 	if err := c.get(ctx, pathTriggers, &w, "EventTriggerList", "EventNotification"); err != nil {
 		return nil, err
 	}
+	return w.triggers(), nil
+}
+
+func (w *triggerList) triggers() []Trigger {
 	var all []Trigger
 	for _, t := range slices.Concat(w.Triggers, w.Inner) {
 		word := bounded([]byte(text(t.Word)))
@@ -65,7 +73,7 @@ func (c *Client) Triggers(ctx context.Context) ([]Trigger, error) {
 		}
 		all = append(all, one)
 	}
-	return all, nil
+	return all
 }
 
 // firstOf gives the first text that says something.
