@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 )
@@ -24,8 +25,10 @@ type link struct {
 	raw  net.Conn // the connection below TLS: closing TLS itself may wait for a broker that reads nothing
 	in   *bufio.Reader
 	turn chan struct{} // held while writing: paho's pings come from another goroutine than its other packets
-	once sync.Once
-	dead chan struct{} // closed when the connection ended
+	// published counts the PUBLISH packets that paho has written, each by one Write.
+	published atomic.Int64
+	once      sync.Once
+	dead      chan struct{} // closed when the connection ended
 	// err is why, byPeer that it was the broker's doing. Both are to be read after dead is closed.
 	err    error
 	byPeer bool
@@ -68,7 +71,19 @@ func (l *link) Read(p []byte) (int, error) {
 	return n, err
 }
 
+// Write is paho's.
 func (l *link) Write(p []byte) (int, error) {
+	n, err := l.write(p)
+	if err == nil && p[0]>>4 == publishPacket {
+		l.published.Add(1)
+	}
+	return n, err
+}
+
+// publishPacket is the type of a PUBLISH packet, in the upper half of its first byte (MQTT 3.1.1, 2.2.1).
+const publishPacket = 3
+
+func (l *link) write(p []byte) (int, error) {
 	select {
 	case l.turn <- struct{}{}:
 	case <-l.dead:

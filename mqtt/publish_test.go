@@ -38,9 +38,10 @@ func TestQualityOfServiceFollowsTheClass(t *testing.T) {
 			qos    byte
 		}{
 			{mqtt.Revoke, true, 1}, {mqtt.Document, true, 1}, {mqtt.Availability, true, 1}, {mqtt.State, true, 1},
-			{mqtt.Event, false, 1}, {mqtt.Picture, false, 0}, {mqtt.State, false, 0},
+			{mqtt.Event, false, 0}, {mqtt.Answer, false, 1}, {mqtt.Picture, false, 0}, {mqtt.State, false, 0},
+			{mqtt.State, true, 0}, // the one above was the second's with QoS 1
 		} {
-			topic := fmt.Sprintf("%v/%t", tc.class, tc.retain)
+			topic := fmt.Sprintf("%v/%t/%d", tc.class, tc.retain, tc.qos)
 			r.Publish(mqtt.Message{Class: tc.class, Topic: topic, Payload: []byte("x"), Retain: tc.retain})
 			eventually(t, b, time.Second, topic, func() bool { return len(payloads(b, topic)) == 1 })
 			for _, rec := range b.Log() {
@@ -247,4 +248,76 @@ func BenchmarkTopic(b *testing.B) {
 	for i := range b.N {
 		c.Publish(mqtt.Message{Class: mqtt.State, Topic: topics[i%len(topics)], Payload: []byte("on"), Retain: true})
 	}
+}
+
+func TestStatesAndEventsInABurstAreFewPacketsWithAcknowledgement(t *testing.T) {
+	bubble(t, func(t *testing.T, b *mqtttest.Broker) {
+		r := run(t, newClient(t, config(b)))
+		r.expect(mqtt.Replayed, time.Second)
+		for i := range 640 {
+			r.state("motion", strconv.Itoa(i%2))
+			r.event("event", strconv.Itoa(i))
+			time.Sleep(10 * time.Millisecond)
+		}
+		acknowledged := 0
+		for _, rec := range b.Log() {
+			if !rec.Sent && rec.Packet == "PUBLISH" && rec.QoS == 1 {
+				acknowledged++
+			}
+		}
+		if got, want := len(published(b, 1)), 1280; got != want || acknowledged < 7 || acknowledged > 60 {
+			t.Errorf("%d of %d messages published, %d with acknowledgement", got, want, acknowledged)
+		}
+		r.finish()
+	})
+}
+
+// What goes out at QoS 0 must neither overtake what paho has, nor be overtaken.
+func TestTheOrderOfOneTopicHoldsWhateverItsQuality(t *testing.T) {
+	for _, hold := range []bool{false, true} {
+		bubble(t, func(t *testing.T, b *mqtttest.Broker) {
+			r := run(t, newClient(t, config(b)))
+			r.expect(mqtt.Replayed, time.Second)
+			b.HoldAcks(hold)
+			var want []string
+			for i := range 40 {
+				r.event("event", strconv.Itoa(i))
+				want = append(want, fmt.Sprintf("event=%d", i))
+				if i%7 == 0 {
+					r.Publish(mqtt.Message{Class: mqtt.Answer, Topic: "event", Payload: []byte("answer")})
+					want = append(want, "event=answer")
+				}
+				time.Sleep(time.Duration(i%5) * 100 * time.Millisecond)
+			}
+			if hold {
+				b.HoldAcks(false)
+			}
+			time.Sleep(time.Second)
+			equal(t, "published", published(b, 1), want)
+			r.finish()
+		})
+	}
+}
+
+func TestEventsOfAConnectionThatEndsAreCountedAsLostUntilTheyAreProven(t *testing.T) {
+	bubble(t, func(t *testing.T, b *mqtttest.Broker) {
+		r := run(t, newClient(t, config(b)))
+		r.expect(mqtt.Replayed, time.Second)
+		for i := range 10 { // the first with QoS 1, the others within its second
+			r.event("event", strconv.Itoa(i))
+			time.Sleep(50 * time.Millisecond)
+		}
+		time.Sleep(time.Second)
+		r.event("event", "with QoS 1 again, which proves the others")
+		time.Sleep(10 * time.Millisecond)
+		r.event("event", "not proven")
+		time.Sleep(10 * time.Millisecond)
+		b.Cut()
+		r.expect(mqtt.Lost, time.Second)
+		time.Sleep(time.Second)
+		if n := r.Stats().Lost; n != 1 {
+			t.Errorf("%d lost, want the one that nobody can be sure of", n)
+		}
+		r.finish()
+	})
 }

@@ -56,8 +56,8 @@ type session struct {
 	done    int      // of them, no longer under way
 
 	buffered []item    // the same messages
-	unproven int       // messages written at QoS 0 since the last acknowledgement
-	lossy    int       // of them, those that aren't remembered
+	plain    tally     // messages written at QoS 0
+	proven   tally     // of them, those that the broker has taken
 	proof    time.Time // when one was sent that is acknowledged
 
 	replay replay
@@ -82,7 +82,11 @@ type flight struct {
 	token paho.Token
 	item  item
 	at    time.Time
+	plain tally // what was written before
 }
+
+// tally counts messages; lossy are those that aren't remembered.
+type tally struct{ all, lossy int }
 
 // receiver takes what the broker sends; it must not block.
 type receiver func(topic string, payload []byte, retained bool)
@@ -211,7 +215,7 @@ func (s *session) publish(it item) {
 			break
 		}
 	}
-	s.window = append(s.window, flight{token: token, item: it, at: time.Now()})
+	s.window = append(s.window, flight{token: token, item: it, at: time.Now(), plain: s.plain})
 	s.sent++
 	s.alone = it.alone
 }
@@ -233,14 +237,14 @@ func (s *session) fill(o *outbox) {
 	}
 }
 
-// mayWrite says that a message goes out without paho, at QoS 0. Only while nothing is under way: what paho has may not be
-// written yet, and must not be overtaken. One message in windowSize, and one a second, has QoS 1 all the same: its
-// acknowledgement shows that the broker works and has taken what went out before.
+// mayWrite says that a message goes out without paho, at QoS 0: only while paho has written all that it has, which must not
+// be overtaken. One message in windowSize, and one a second, has QoS 1 all the same: its acknowledgement shows that the
+// broker works and has taken what went out before.
 func (s *session) mayWrite(it item) bool {
-	if !it.plain() || len(s.window) > 0 {
+	if !it.plain() || s.link.published.Load() < int64(s.sent) {
 		return false
 	}
-	if s.unproven >= windowSize || time.Since(s.proof) >= time.Second {
+	if s.plain.all-s.proven.all >= windowSize || time.Since(s.proof) >= time.Second {
 		s.proof = time.Now()
 		return false
 	}
@@ -263,12 +267,12 @@ func (s *session) flush(o *outbox) {
 	if len(s.buffered) == 0 {
 		return
 	}
-	_, err := s.link.Write(s.buffer.Bytes())
+	_, err := s.link.write(s.buffer.Bytes())
 	s.buffer.Reset()
 	for _, it := range s.buffered {
-		s.unproven++
+		s.plain.all++
 		if it.entry == nil {
-			s.lossy++
+			s.plain.lossy++
 		}
 		if err == nil {
 			o.sent(it)
@@ -285,14 +289,18 @@ func (s *session) wait(stop <-chan struct{}, wake, births <-chan struct{}) error
 	if len(s.window) > 0 {
 		acked = s.window[0].token.Done()
 	}
-	s.timer.Reset(s.patience())
+	var late <-chan time.Time
+	if len(s.window) > 0 || !s.birth.IsZero() {
+		s.timer.Reset(s.patience())
+		late = s.timer.C
+	}
 	select {
 	case <-acked:
 	case <-wake:
 	case <-stop:
 	case <-births:
 		s.born()
-	case <-s.timer.C:
+	case <-late:
 		if s.overdue() {
 			s.link.fail(ErrNoAnswer)
 		}
@@ -306,7 +314,7 @@ func (s *session) wait(stop <-chan struct{}, wake, births <-chan struct{}) error
 
 // patience is how long wait may wait.
 func (s *session) patience() time.Duration {
-	d := time.Hour
+	d := time.Hour                                       // a message at QoS 0 that is under way has its write's time-out
 	if len(s.window) > 0 && s.window[0].item.qos() > 0 { // a write has its own time-out
 		d = time.Until(s.window[0].at.Add(ackTimeout))
 	}
@@ -371,7 +379,7 @@ func (s *session) settled(f flight, o *outbox) {
 	o.sent(f.item)
 	switch {
 	case f.item.qos() > 0:
-		s.written, s.unproven, s.lossy = nil, 0, 0 // the broker reads in order: it has taken all that went out before
+		s.written, s.proven = nil, f.plain // the broker reads in order: it has taken all that went out before
 	case f.item.large():
 		f.at = time.Now()
 		s.written = append(s.written, f)
@@ -411,7 +419,7 @@ func (s *session) ended(o *outbox) {
 		}
 	}
 	s.window, s.written = nil, nil
-	o.lose(s.lossy)
+	o.lose(s.plain.lossy - s.proven.lossy)
 	o.unsent(underway, s.link.isDead() && s.link.byPeer)
 	o.unsent(unsent, false)
 }
