@@ -229,7 +229,7 @@ func (s *session) fill(o *outbox) {
 			return
 		}
 		if s.mayWrite(it) {
-			s.write(it, o)
+			s.write(it)
 			continue
 		}
 		s.flush(o)
@@ -251,14 +251,14 @@ func (s *session) mayWrite(it item) bool {
 	return true
 }
 
-// write puts a message into the link's buffer.
-func (s *session) write(it item, o *outbox) {
+// write puts a message into the buffer, which holds windowSize small messages at most.
+func (s *session) write(it item) {
 	p := packets.NewControlPacket(packets.Publish).(*packets.PublishPacket)
 	p.Retain, p.TopicName, p.Payload = it.retain, it.topic, []byte(it.payload)
 	_ = p.Write(&s.buffer) // a buffer takes everything
 	s.buffered = append(s.buffered, it)
-	if s.buffer.Len() >= writeChunk {
-		s.flush(o)
+	if s.plain.all++; it.entry == nil {
+		s.plain.lossy++
 	}
 }
 
@@ -267,17 +267,12 @@ func (s *session) flush(o *outbox) {
 	if len(s.buffered) == 0 {
 		return
 	}
-	_, err := s.link.write(s.buffer.Bytes())
-	s.buffer.Reset()
-	for _, it := range s.buffered {
-		s.plain.all++
-		if it.entry == nil {
-			s.plain.lossy++
-		}
-		if err == nil {
+	if _, err := s.link.write(s.buffer.Bytes()); err == nil {
+		for _, it := range s.buffered {
 			o.sent(it)
 		}
 	}
+	s.buffer.Reset()
 	clear(s.buffered)
 	s.buffered = s.buffered[:0]
 }
