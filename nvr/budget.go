@@ -77,8 +77,14 @@ type budget struct {
 
 	mu       sync.Mutex
 	r        record
+	version  int  // of r, as it was encoded last
+	pending  bool // saveSoon hasn't encoded yet
 	early    bool // RetrySignIn: one try may come before NotBefore
 	signedIn bool // the last answer to credentials was no rejection
+
+	disk    sync.Mutex // held while the file is written; taken after mu, if both
+	written int        // the version in the file
+	writers sync.WaitGroup
 }
 
 // openBudget reads the file of one address, or begins it. A damaged file is
@@ -262,7 +268,7 @@ func (b *budget) accepted(path string) {
 	})
 	b.r.InARow, b.r.RejectedBy, b.r.TriesLeft, b.r.Suspect = 0, "", nil, ""
 	b.r.NotBefore, b.r.LockedUntil = time.Time{}, time.Time{}
-	b.save() // unwritten, the reservation just counts for longer
+	b.saveSoon() // unwritten, the reservation just counts for longer
 }
 
 // holdsBack says why what was rejected isn't asked for yet: first something else
@@ -288,7 +294,7 @@ func (b *budget) unjudged() {
 	defer b.mu.Unlock()
 	if n := len(b.r.Attempts); n > 0 && b.r.AcceptedOf == b.credentials {
 		b.r.Attempts = b.r.Attempts[:n-1]
-		b.save()
+		b.saveSoon()
 	}
 }
 
@@ -352,11 +358,51 @@ func (b *budget) noteLock(now time.Time, l lockReport) {
 	}
 }
 
-// save writes the record; the caller holds mu.
+// save makes the record durable; the caller holds mu.
 func (b *budget) save() error {
+	content := b.encode()
+	return b.write(content, b.version)
+}
+
+// saveSoon does so without letting the caller wait: for what may be lost, since it
+// would only be learned again or count for longer. The caller holds mu.
+func (b *budget) saveSoon() {
+	if b.pending {
+		return
+	}
+	b.pending = true
+	b.writers.Go(func() {
+		b.mu.Lock()
+		b.pending = false
+		content, version := b.encode(), b.version
+		b.mu.Unlock()
+		b.write(content, version)
+	})
+}
+
+// encode gives the record as it stands; the caller holds mu.
+func (b *budget) encode() []byte {
 	content, err := json.Marshal(&b.r)
 	if err != nil {
-		return fmt.Errorf("encode: %w", err)
+		panic("nvr: encode the login budget: " + err.Error())
 	}
-	return writeDurably(b.path, content)
+	b.version++
+	return content
 }
+
+// write replaces the file, unless it is newer.
+func (b *budget) write(content []byte, version int) error {
+	b.disk.Lock()
+	defer b.disk.Unlock()
+	if version < b.written {
+		return nil
+	}
+	err := writeDurably(b.path, content)
+	if err == nil {
+		b.written = version
+	}
+	return err
+}
+
+// close returns when everything is written.
+func (b *budget) close() { b.writers.Wait() }

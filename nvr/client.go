@@ -125,8 +125,12 @@ func parseURL(s string) (*url.URL, error) {
 	return &url.URL{Scheme: u.Scheme, Host: net.JoinHostPort(strings.TrimSuffix(strings.ToLower(u.Hostname()), "."), port)}, nil
 }
 
-// Close gives the connections back. The client must not be used afterwards.
-func (c *Client) Close() { c.http.CloseIdleConnections() }
+// Close gives the connections back and returns when what was learned is written.
+// The client must not be used afterwards.
+func (c *Client) Close() {
+	c.http.CloseIdleConnections()
+	c.budget.close()
+}
 
 // get asks for the document at path (below /ISAPI/) and decodes it into v; the
 // root element must be one of roots.

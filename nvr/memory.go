@@ -85,7 +85,7 @@ func (c *Client) RetrySignIn() error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.r.Unsupported, b.r.Suspect, b.r.Doubted = nil, "", ""
-	b.save() // unwritten, a restart brings them back
+	b.saveSoon() // unwritten, a restart brings them back
 	if b.signedIn {
 		return nil
 	}
@@ -117,7 +117,7 @@ func (b *budget) noteUnsupported(path string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.remember(path) {
-		b.save() // unwritten, it is asked once more after a restart
+		b.saveSoon() // unwritten, it is asked once more after a restart
 	}
 }
 
@@ -135,7 +135,7 @@ func (b *budget) noteFreshNonces() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.r.FreshNonces = true
-	b.save()
+	b.saveSoon()
 }
 
 // noteHeartbeats: this recorder sends signs of life on its event stream.
@@ -146,7 +146,7 @@ func (b *budget) noteHeartbeats() {
 		return
 	}
 	b.r.Heartbeats = true
-	b.save() // unwritten, they are learned again
+	b.saveSoon() // unwritten, they are learned again
 }
 
 func (b *budget) heartbeats() bool {
@@ -167,5 +167,5 @@ func (b *budget) noteDevice(device string) {
 		b.r.Suspect, b.r.Doubted = "", ""
 	}
 	b.r.Device = device
-	b.save()
+	b.saveSoon()
 }

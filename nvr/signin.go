@@ -38,7 +38,8 @@ type nonce struct {
 // roundTrip sends one request, with a sign-in if the recorder wants one; the
 // caller holds the turn and closes the body. The answer is no 401.
 func (c *Client) roundTrip(ctx context.Context, q request) (*http.Response, error) {
-	if q.extra() && !c.granted[q.right()] {
+	streamed := q.stream && c.budget.heartbeats() // in an earlier run
+	if q.extra() && !c.granted[q.right()] && !streamed {
 		resp, err := c.fromChallenge(ctx, q, false)
 		c.granted[q.right()] = err == nil && resp.StatusCode == http.StatusOK
 		return resp, err
