@@ -38,6 +38,7 @@ type outbox struct {
 
 	open      bool // there is a connection
 	replaying bool // its first replay isn't over
+	careful   bool // a broker closed the connection before it had everything: all that is replayed is acknowledged one by one
 	barrier   bool // Revoke messages of the replay were sent; they must be acknowledged before anything else goes out
 	turn      bool // pending's turn, when both have something
 	pending   [classes]queue[*entry]
@@ -83,7 +84,7 @@ type item struct {
 	class   Class
 	retain  bool
 	alone   bool // nothing else may be under way with it
-	live    bool // it is new, not replayed
+	swift   bool // it may go out at QoS 0
 }
 
 func (it item) qos() byte {
@@ -97,10 +98,10 @@ func (it item) qos() byte {
 	}
 }
 
-// plain says that QoS 0 does for a message: a new state or event that no broker closes the connection on. An empty payload
+// plain says that QoS 0 does for a message: a state or event that no broker closes the connection on. An empty payload
 // clears a topic, which must be acknowledged.
 func (it item) plain() bool {
-	return it.live && !it.alone && it.payload != "" && !it.large() && (it.class == State || it.class == Event)
+	return it.swift && !it.alone && it.payload != "" && !it.large() && (it.class == State || it.class == Event)
 }
 
 func (it item) large() bool { return len(it.payload) > large }
@@ -333,15 +334,19 @@ func (o *outbox) next(idle bool) (it item, ok bool) {
 	}
 	if fromFIFO {
 		it = o.fifo.peek()
-		it.live = true
+		it.swift = true
 	} else {
 		it = due(o.pending[class].peek())
+		it.swift = !o.careful
 	}
 	it.alone = o.suspicious(it)
 	if it.alone && !idle {
 		return item{}, false
 	}
 	o.take(class, fromFIFO)
+	if _, more := o.firstPending(); !fromFIFO && !more {
+		it.swift = false // the last one's acknowledgement is that of all
+	}
 	return it, true
 }
 
@@ -413,6 +418,13 @@ func (o *outbox) suspicious(it item) bool {
 		return it.entry.suspect
 	}
 	return o.oneOff.suspect && it.large()
+}
+
+// ended says how a connection ended: whether the broker closed it before it had everything.
+func (o *outbox) ended(early bool) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.careful = early
 }
 
 // replayed reports that everything of the first replay was handed out.

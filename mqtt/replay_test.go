@@ -97,8 +97,51 @@ func TestWindowIsBounded(t *testing.T) {
 		}
 		r := run(t, c)
 		time.Sleep(5 * time.Second)
-		if n := len(published(b, 1)); n != 64 {
-			t.Errorf("%d messages under way without an acknowledgement, want 64", n)
+		if n := len(published(b, 1)); n != 128 {
+			t.Errorf("%d messages under way without an acknowledgement, want 64 of each quality", n)
+		}
+		r.finish()
+	})
+}
+
+func TestAReplayIsAcknowledgedByItsLastMessageAndCarefulAfterABrokerClosedOnOne(t *testing.T) {
+	bubble(t, func(t *testing.T, b *mqtttest.Broker) {
+		b.CloseOn("s/30")
+		c := newClient(t, config(b))
+		for i := range 60 {
+			c.Publish(retainedMessage(mqtt.State, fmt.Sprintf("s/%d", i), "v"))
+		}
+		r := run(t, c)
+		if change := r.expect(mqtt.Withheld, time.Minute); change.Topic != "s/30" {
+			t.Errorf("withheld %s", change.Topic)
+		}
+		r.expect(mqtt.Replayed, time.Minute)
+		if n := len(b.Topics()); n != 59 {
+			t.Errorf("%d topics at the broker", n)
+		}
+		qualities := map[int]int{} // by connection: messages with acknowledgement
+		for _, rec := range b.Log() {
+			if !rec.Sent && rec.Packet == "PUBLISH" && rec.QoS == 1 {
+				qualities[rec.Conn]++
+			}
+		}
+		if qualities[2] < 10 {
+			t.Errorf("%d messages with acknowledgement on the connection after the first trouble", qualities[2])
+		}
+		b.Cut()
+		r.expect(mqtt.Replayed, 10*time.Second)
+		last := 0
+		for _, rec := range b.Log() {
+			last = max(last, rec.Conn)
+		}
+		with := 0
+		for _, rec := range b.Log() {
+			if rec.Conn == last && !rec.Sent && rec.Packet == "PUBLISH" && rec.QoS == 1 {
+				with++
+			}
+		}
+		if with == 0 || with > 5 {
+			t.Errorf("%d messages with acknowledgement in a replay without trouble", with)
 		}
 		r.finish()
 	})

@@ -414,6 +414,7 @@ func (s *session) ended(o *outbox) {
 		}
 	}
 	s.window, s.written = nil, nil
+	o.ended(s.link.isDead() && s.link.byPeer && s.replay != acknowledged)
 	o.lose(s.plain.lossy - s.proven.lossy)
 	o.unsent(underway, s.link.isDead() && s.link.byPeer)
 	o.unsent(unsent, false)
