@@ -54,7 +54,7 @@ func (r *recorder) alert(a nvr.Alert) (full bool) {
 		full = r.show(at, true, now) || full
 	}
 	if began || news {
-		r.detected(at, a, now)
+		full = r.detected(at, a, now) || full
 	}
 	return full
 }
@@ -142,33 +142,32 @@ func (r *recorder) noteEvent(at ref) {
 // maxEvents bounds the event types of one camera or recorder.
 const maxEvents = 64
 
-// show publishes the state of an event sensor. full says that there is more to
-// publish than that: a sensor that is new, or one with other sources, too.
+// show publishes the state of an event sensor. full says that there is more to do
+// than that: the sensor is new, or has other sources, too, or something is asked.
 func (r *recorder) show(at ref, on bool, now time.Time) (full bool) {
-	r.lookAfter(at.kind, now)
+	full = r.lookAfter(at.kind, now)
 	topic, ok := r.shown.events[at]
 	if ok {
 		r.put(mqtt.State, topic, onOff(on))
-		return false
+		return full
 	}
 	r.noteEvent(at)
 	return true
 }
 
-// detected tells the camera's event entity, and takes a picture.
-func (r *recorder) detected(at ref, a nvr.Alert, now time.Time) {
+// detected tells the camera's event entity; full says that a picture is to be
+// taken.
+func (r *recorder) detected(at ref, a nvr.Alert, now time.Time) (full bool) {
 	d, ok := r.shown.detections[at.camera]
 	if !ok || !slices.Contains(d.EventTypes, at.kind) {
-		return
+		return false
 	}
 	payload, err := json.Marshal(detection{Type: at.kind, Target: a.Target, Region: a.Region, Time: a.Time})
 	if err != nil {
 		panic("bridge: encode detection: " + err.Error())
 	}
 	r.site.mqtt.Publish(mqtt.Message{Class: mqtt.Event, Topic: d.StateTopic, Payload: payload})
-	if !a.Pictured {
-		r.wantPicture(at.camera, now)
-	}
+	return !a.Pictured && r.wantPicture(at.camera, now)
 }
 
 // expire ends events that weren't repeated. full says that there is more to
@@ -182,8 +181,9 @@ func (r *recorder) expire(now time.Time) (full bool) {
 	return full
 }
 
-// lookAfter asks at once what an alarm says has changed.
-func (r *recorder) lookAfter(kind string, now time.Time) {
+// lookAfter lets be asked at once what an alarm says has changed; it says whether
+// that is anything.
+func (r *recorder) lookAfter(kind string, now time.Time) bool {
 	switch nvr.EventType(kind) {
 	case nvr.DiskError, nvr.DiskFull, nvr.RAID, nvr.HotSpare, nvr.StorageTrouble:
 		r.plan.hurry(taskStorage, now)
@@ -193,7 +193,10 @@ func (r *recorder) lookAfter(kind string, now time.Time) {
 	case nvr.VideoLoss, nvr.IPConflict, nvr.PoE, nvr.BadVideo:
 		r.plan.hurry(taskProxyStatus, now)
 		r.plan.hurry(taskInputs, now)
+	default:
+		return false
 	}
+	return true
 }
 
 // linked takes over the triggers: events whose linkage reaches the bridge get

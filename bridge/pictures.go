@@ -47,18 +47,19 @@ type pictures struct {
 	busy   int                  // times in a row that the device was busy
 }
 
-// wantPicture plans a picture after an event, not more often than configured.
-func (r *recorder) wantPicture(camera string, now time.Time) {
+// wantPicture plans a picture after an event, not more often than configured; it
+// says whether it did.
+func (r *recorder) wantPicture(camera string, now time.Time) bool {
 	p := &r.pictures
 	interval := r.site.cfg.PictureInterval
 	c := r.known.byID(camera)
 	last, ever := p.taken[camera]
 	switch {
 	case interval <= 0, !r.known.Pictures[kindOf(c).String()], ever && now.Sub(last) < interval:
-		return
+		return false
 	}
 	p.taken[camera] = now
-	r.queuePicture(wanted{camera: camera})
+	return r.queuePicture(wanted{camera: camera})
 }
 
 func (r *recorder) queuePicture(w wanted) bool {

@@ -159,20 +159,27 @@ func (r *recorder) run(ctx context.Context) {
 
 	timer := time.NewTimer(0)
 	defer timer.Stop()
-	full := true // all may have changed, not only what was published at once
+	var planned, armed time.Time // when to act again; when the timer goes off
+	full := true                 // all may have changed, not only what was published at once
 	for {
 		if full {
 			r.settleStream(time.Now())
 			r.publish(ctx)
+			planned = r.act(ctx, work)
 		}
-		if wake := r.act(ctx, work); !wake.IsZero() {
-			timer.Reset(time.Until(wake))
+		if wake := sooner(planned, r.latches.next()); !wake.Equal(armed) {
+			if armed = wake; wake.IsZero() {
+				timer.Stop()
+			} else {
+				timer.Reset(time.Until(wake))
+			}
 		}
 		select {
 		case <-ctx.Done():
 			r.goodbye()
 			return
 		case <-timer.C:
+			armed = time.Time{}
 			full = r.expire(time.Now())
 		case m := <-r.inbox:
 			full = r.handle(ctx, m)
@@ -186,7 +193,7 @@ func (r *recorder) run(ctx context.Context) {
 func (r *recorder) act(ctx context.Context, work chan<- question) (wake time.Time) {
 	now := time.Now()
 	r.reopen(ctx, now)
-	wake = sooner(r.latches.next(), r.streamWake())
+	wake = r.streamWake()
 	if r.asking {
 		return wake
 	}

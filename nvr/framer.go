@@ -171,21 +171,22 @@ func (f *framer) skipGarbage() error {
 	}
 }
 
-// line takes a line without its break. One that is too long is garbage.
-func (f *framer) line() (string, error) {
+// line takes a line without its break; it is valid until more is read. One that
+// is too long is garbage.
+func (f *framer) line() ([]byte, error) {
 	for seen := 0; ; {
 		rest := f.buf[f.pos:]
 		i := bytes.IndexByte(rest[seen:], '\n')
 		switch {
 		case i < 0 && len(rest) > maxLine:
-			return "", f.skipGarbage()
+			return nil, f.skipGarbage()
 		case i >= 0:
 			f.pos += seen + i + 1
-			return strings.TrimRight(string(rest[:seen+i]), "\r \t"), nil
+			return bytes.TrimRight(rest[:seen+i], "\r \t"), nil
 		}
 		seen = len(rest)
 		if err := f.fill(maxAlert); err != nil {
-			return "", err
+			return nil, err
 		}
 	}
 }
@@ -198,10 +199,10 @@ func (f *framer) delimiter() error {
 		return err
 	}
 	f.length, f.picture = -1, false
-	if strings.HasSuffix(line, "--") {
+	if bytes.HasSuffix(line, []byte("--")) {
 		return errCut // the end of a multipart that goes on all the same
 	}
-	f.delim = []byte(line)
+	f.delim = append(f.delim[:0], line...)
 	for {
 		if err := f.need(1); err != nil {
 			return err
@@ -216,22 +217,23 @@ func (f *framer) delimiter() error {
 		if err != nil {
 			return err
 		}
-		if line == "" {
+		if len(line) == 0 {
 			return errCut
 		}
 		f.header(line)
 	}
 }
 
-func (f *framer) header(line string) {
-	name, value, _ := strings.Cut(line, ":")
-	switch value = strings.TrimSpace(value); {
-	case strings.EqualFold(name, "Content-Length"):
-		if n := number(value); n.Known && n.Value >= 0 && n.Value <= maxPicture {
+func (f *framer) header(line []byte) {
+	name, value, _ := bytes.Cut(line, []byte(":"))
+	switch value = bytes.TrimSpace(value); {
+	case bytes.EqualFold(name, []byte("Content-Length")):
+		if n := number(string(value)); n.Known && n.Value >= 0 && n.Value <= maxPicture {
 			f.length = int(n.Value)
 		}
-	case strings.EqualFold(name, "Content-Type"):
-		f.picture = strings.HasPrefix(strings.ToLower(value), "image/")
+	case bytes.EqualFold(name, []byte("Content-Type")):
+		const image = "image/"
+		f.picture = len(value) > len(image) && bytes.EqualFold(value[:len(image)], []byte(image))
 	}
 }
 

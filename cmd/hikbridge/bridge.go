@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"runtime"
 
 	"hikbridge/bridge"
 )
@@ -18,7 +19,11 @@ func bridgeCalls() calls {
 	return calls{run: runBridge, check: bridge.Check, purge: bridge.Purge, healthy: bridge.Healthy}
 }
 
+// runBridge works on one processor: events are handed from goroutine to goroutine,
+// and waking another processor each time costs more than all the work on them
+// (TestMeasureEvents).
 func runBridge(ctx context.Context, c bridge.Config) error {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
 	b, err := bridge.New(c)
 	if err != nil {
 		return err
