@@ -91,9 +91,9 @@ func (e *ear) news() []heard {
 }
 
 // end waits for the stream's end.
-func (e *ear) end() (error, time.Time) {
+func (e *ear) end() (at time.Time, err error) {
 	<-e.done
-	return e.err, e.ended
+	return e.ended, e.err
 }
 
 // stillOpen says that the stream hasn't ended.
@@ -388,7 +388,7 @@ func TestAStreamThatGoesSilentEndsInTime(t *testing.T) {
 				requests := len(r.Requests())
 				last := e.stream.LastByte()
 				tt.harm(r)
-				err, ended := e.end()
+				ended, err := e.end()
 				if !errors.Is(err, nvr.ErrStreamSilent) {
 					t.Errorf("it ended with %v", err)
 				}
@@ -425,7 +425,7 @@ func TestASilentRecorderIsFoundOutAlsoWhereItAnsweredLately(t *testing.T) {
 			t.Fatal(e.end())
 		}
 		r.Unplug()
-		err, ended := e.end()
+		ended, err := e.end()
 		if took := ended.Sub(answered); !errors.Is(err, nvr.ErrStreamSilent) || took > 36*time.Second {
 			t.Errorf("%v after %v", err, took)
 		}
@@ -454,7 +454,7 @@ func TestASilentRecorderIsFoundOutWhileACallWaitsForIt(t *testing.T) {
 				time.Sleep(time.Second)
 			}
 		})
-		err, ended := e.end()
+		ended, err := e.end()
 		if took := ended.Sub(last); !errors.Is(err, nvr.ErrStreamSilent) || took > 46*time.Second {
 			t.Errorf("%v after %v", err, took)
 		}
@@ -587,7 +587,7 @@ func TestWhyAStreamEnded(t *testing.T) {
 					synctest.Wait()
 					began := time.Now()
 					tt.end(r)
-					err, ended := e.end()
+					ended, err := e.end()
 					if !tt.want(err) || !ended.Equal(began) {
 						t.Errorf("%v after %v", err, ended.Sub(began))
 					}
@@ -627,7 +627,7 @@ func TestCloseAndCancelEndAllOfAStream(t *testing.T) {
 						}
 						began := time.Now()
 						end(e, cancel)
-						err, ended := e.end()
+						ended, err := e.end()
 						want := map[string]error{"close": nvr.ErrStreamEnded, "cancel": context.Canceled}[name]
 						if !ended.Equal(began) || want != nil && !errors.Is(err, want) || want == nil && err.Error() != "enough" {
 							t.Errorf("%v after %v", err, ended.Sub(began))
