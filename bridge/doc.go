@@ -13,6 +13,14 @@
 // connection. What another start needs is remembered in the state directory
 // (statedir.go), so that a recorder that is known is announced before it answers.
 //
+// # The way of an event
+//
+// One goroutine (listen.go) reads the recorder's event stream and hands each alert
+// to the loop; a full inbox makes it wait. The loop finds the camera (events.go),
+// lets latches (latch.go) say what begins and ends, and publishes that at once,
+// without looking at anything else. Alarms let the plan ask at once what has
+// changed; detections bring a picture (pictures.go).
+//
 // # The way of a command
 //
 // The loop of Run takes it from mqtt's inbox, its gatekeeper (command.go) judges

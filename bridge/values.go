@@ -188,7 +188,7 @@ func (r *recorder) recordingValue() value {
 	for _, id := range r.notRecording() {
 		silent = append(silent, r.known.byID(id).title())
 	}
-	return value{strconv.Itoa(on), map[string]any{"all": all, "should_record": silent}}
+	return value{strconv.Itoa(on), map[string]any{"all": all, "not_recording": silent}}
 }
 
 func (r *recorder) oldestByCamera() map[string]any {

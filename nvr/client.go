@@ -90,7 +90,8 @@ func New(c Config) (*Client, error) {
 	}
 	dial := c.Dial
 	if dial == nil {
-		dial = (&net.Dialer{KeepAlive: 10 * time.Second}).DialContext
+		alive := net.KeepAliveConfig{Enable: true, Idle: 10 * time.Second, Interval: 10 * time.Second, Count: 3}
+		dial = (&net.Dialer{KeepAliveConfig: alive}).DialContext
 	}
 	return &Client{
 		base: base, username: c.Username, password: c.Password, budget: b,

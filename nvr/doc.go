@@ -2,9 +2,19 @@
 // that is addressed like one, and is a good guest there.
 //
 // New makes a Client; each of its calls is one question: Info, Capabilities,
-// Proxies, ProxyStatus, Inputs, Status, Storage, Clock, Account, Rights. Calls may
-// come from any goroutine; the client sends one request at a time, since
-// concurrent use of a nonce makes recorders reject right passwords.
+// Proxies, ProxyStatus, Inputs, Status, Storage, SMART, Clock, Account, Rights,
+// Triggers, Working, Tracks, FirstDay, FirstRecording, AddressMode, Newest,
+// Picture. Calls may come from any goroutine; the client sends one request at a
+// time, since concurrent use of a nonce makes recorders reject right passwords.
+//
+// # Events
+//
+// Client.Stream opens the event stream, beside which other calls go on;
+// Stream.Next hands out each alert the moment its last byte is read. framer.go
+// cuts the stream into documents and pictures, alert.go and leaves.go read them,
+// eventtype.go knows the words for what happened. The stream ends when it shows no
+// sign of life: any byte is one. A device that admits no more streams answers like
+// one that has none, so a refusal of the stream is ErrBusy and isn't remembered.
 //
 // # Never locking the owner out
 //
