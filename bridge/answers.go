@@ -115,6 +115,7 @@ func (r *recorder) fellSilent(a answer) {
 		r.warn("recorder doesn't answer", a.err, a.at)
 	}
 	l.answers, l.asked, l.ready, l.trouble, l.wasSilent = false, true, false, a.err, true
+	r.dropPictures()
 }
 
 // warn writes a failure into the diary and keeps it as the last error.
@@ -131,6 +132,7 @@ func (r *recorder) notReady(err error, at time.Time) {
 		r.warn("recorder can't be read", err, time.Now())
 	}
 	l.trouble, l.ready = err, false
+	r.dropPictures()
 	r.plan.restart(time.Now())
 	r.hold = at
 }

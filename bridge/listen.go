@@ -106,6 +106,7 @@ func (r *recorder) reopen(ctx context.Context, now time.Time) {
 func (r *recorder) streamOpens(at time.Time) {
 	s := &r.stream
 	s.open, s.since, s.err = true, at, nil
+	r.plan.last = at // it was a request like others
 	if s.warned || s.told.IsZero() {
 		r.log.Info("event stream is open")
 	}
@@ -125,6 +126,10 @@ func (r *recorder) streamEnds(m streamEnded) {
 	s.cancel, s.open, s.err = nil, false, m.err
 	pause := reopenPause(m.err, s.tries)
 	s.next = m.at.Add(pause - rand.N(pause/5+1))
+	var signIn *nvr.SignInError
+	if errors.As(m.err, &signIn) && signIn.Until.After(m.at) {
+		s.next = signIn.Until
+	}
 	s.tries++
 	r.log.Debug("event stream ended", keyError, m.err, keyCount, m.skipped)
 }
@@ -169,13 +174,14 @@ func (r *recorder) settleStream(now time.Time) {
 // streamWake is when the stream needs the loop.
 func (r *recorder) streamWake() time.Time {
 	s := &r.stream
-	switch {
-	case s.shown && !s.open:
-		return s.since.Add(streamGrace)
-	case s.cancel == nil && r.live.ready && r.announced():
-		return s.next
+	var wake time.Time
+	if s.shown && !s.open {
+		wake = s.since.Add(streamGrace)
 	}
-	return time.Time{}
+	if s.cancel == nil && r.live.ready && r.announced() {
+		wake = sooner(wake, s.next)
+	}
+	return wake
 }
 
 // hangUp ends the stream of a box that isn't this recorder.

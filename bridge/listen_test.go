@@ -343,9 +343,71 @@ func TestAfterACrashNothingOldLooksLikeNews(t *testing.T) {
 				order = append(order, strings.TrimPrefix(p.Topic, "hikbridge/")+" "+string(p.Payload))
 			}
 		}
-		want := "garage/availability offline, garage/events offline, bridge/availability online, garage/ch/1/motion OFF"
+		want := "garage/ch/1/motion OFF, garage/availability offline, garage/events offline, bridge/availability online"
 		if got := strings.Join(order, ", "); got != want {
 			t.Errorf("order %s, want %s", got, want)
 		}
+	})
+}
+
+// Unavailable while the broker was away, a sensor must come back with what is
+// true now: to Home Assistant an old ON that becomes available is news.
+func TestAnEventThatEndedWithoutABrokerIsOffBeforeTheBridgeIsBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w, r := eventWorld(t, nvrtest.Config{})
+		r.Alert(nvrtest.Alert{Type: "VMD", Channel: 1})
+		time.Sleep(time.Second)
+		w.broker.Down()
+		time.Sleep(20 * time.Second)
+		up := time.Now()
+		w.broker.Up()
+		time.Sleep(10 * time.Second)
+		for _, p := range w.broker.Log() {
+			if p.At.Before(up) || p.Sent || p.Packet != "PUBLISH" {
+				continue
+			}
+			if p.Topic == "hikbridge/garage/ch/1/motion" && string(p.Payload) == "OFF" {
+				return
+			}
+			if p.Topic == "hikbridge/bridge/availability" {
+				t.Fatal("the bridge is back before motion is off")
+			}
+		}
+		t.Error("nothing was published")
+	})
+}
+
+func TestTwoResetsInARowCostASecondAtMost(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w, r := eventWorld(t, nvrtest.Config{})
+		time.Sleep(time.Minute)
+		began := time.Now()
+		for range 3 {
+			before := r.StreamsOpened()
+			r.ResetStreams()
+			if took := openedAfter(t, r, before, 5*time.Second); took > time.Second {
+				t.Errorf("a new stream after %v", took)
+			}
+			time.Sleep(time.Second)
+		}
+		if got := w.published("garage", began, "events"); len(got) != 0 {
+			t.Errorf("sensors weren't available meanwhile: %v", got)
+		}
+	})
+}
+
+func TestAStreamThatIsRejectedWhileOthersAreNotIsTold(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, map[string]nvrtest.Config{"garage": {}})
+		w.recorders["garage"].SetRights(nvrtest.Rights{Lacks: []string{"alarmOutOrUpload"}, As401: true})
+		w.start()
+		time.Sleep(10 * time.Minute)
+		w.expect("meanwhile", map[string]string{"hikbridge/garage/availability": "online", "hikbridge/garage/events": "offline", "hikbridge/garage/needs_attention": "ON"})
+		if s := w.value("hikbridge/garage/needs_attention/attributes"); !strings.Contains(s, "Notify Surveillance Center") {
+			t.Errorf("reasons: %s", s)
+		}
+		w.recorders["garage"].SetRights(nvrtest.Rights{})
+		time.Sleep(40 * time.Minute)
+		w.expect("with the right", map[string]string{"hikbridge/garage/events": "online", "hikbridge/garage/needs_attention": "OFF"})
 	})
 }

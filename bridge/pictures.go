@@ -36,6 +36,7 @@ type snap struct{ id, by, camera string }
 type wanted struct {
 	camera string
 	cmd    *snap
+	at     time.Time
 }
 
 // pictures is what the loop knows of pictures.
@@ -59,7 +60,7 @@ func (r *recorder) wantPicture(camera string, now time.Time) bool {
 		return false
 	}
 	p.taken[camera] = now
-	return r.queuePicture(wanted{camera: camera})
+	return r.queuePicture(wanted{camera: camera, at: now})
 }
 
 func (r *recorder) queuePicture(w wanted) bool {
@@ -81,7 +82,7 @@ func (r *recorder) snap(cmd snap) {
 		r.pictureOutcome(cmd, outcomeFailed, "no_camera", fmt.Sprintf("the recorder has no camera %.20q", cmd.camera))
 	case !r.live.ready:
 		r.pictureOutcome(cmd, outcomeFailed, "not_ready", "the recorder can't be read now; its Status says why")
-	case !r.queuePicture(wanted{camera: cmd.camera, cmd: &cmd}):
+	case !r.queuePicture(wanted{camera: cmd.camera, cmd: &cmd, at: time.Now()}):
 		r.pictureOutcome(cmd, outcomeFailed, "busy", "too many pictures wait already; try again in a minute")
 	default:
 		slices.SortStableFunc(r.pictures.wanted, func(a, b wanted) int {
@@ -109,9 +110,20 @@ func (r *recorder) pictureDue() time.Time {
 		return time.Time{}
 	}
 	if p.next.IsZero() {
-		return r.stream.since // any time that is over
+		return p.wanted[0].at
 	}
 	return p.next
+}
+
+// dropPictures gives up what waits: the recorder can't be asked, and later the
+// pictures would show something else.
+func (r *recorder) dropPictures() {
+	for _, w := range r.pictures.wanted {
+		if w.cmd != nil {
+			r.pictureOutcome(*w.cmd, outcomeFailed, "not_ready", "the recorder can't be read now; its Status says why")
+		}
+	}
+	r.pictures.wanted = nil
 }
 
 // nextPicture takes the next one to ask for.
@@ -205,7 +217,7 @@ func (r *recorder) publishPicture(camera string, jpeg []byte) error {
 	case i < 0:
 		return errors.New("pictures of this camera aren't announced yet")
 	case len(jpeg) > maxPicture:
-		return fmt.Errorf("the picture has %d bytes, brokers take %d; choose a smaller resolution for the camera's pictures on the recorder", len(jpeg), maxPicture)
+		return fmt.Errorf("the picture has %d bytes, brokers take %d; choose a smaller resolution for the camera on the recorder", len(jpeg), maxPicture)
 	}
 	r.site.mqtt.Publish(mqtt.Message{Class: mqtt.Picture, Topic: r.shown.cameras[camera][i].StateTopic, Payload: jpeg})
 	return nil

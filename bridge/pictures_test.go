@@ -208,3 +208,28 @@ func TestPicturesInAFloodOfCommandsAreBounded(t *testing.T) {
 		}
 	})
 }
+
+func TestPicturesThatWaitAreGivenUpWithTheRecorder(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w, r := eventWorld(t, nvrtest.Config{})
+		r.Fail(nvrtest.Fault{Path: "ContentMgmt/StreamingProxy", Delay: 8 * time.Second})
+		for n := range 4 {
+			w.broker.Publish(fmt.Sprintf("hikbridge/command/garage/ch/%d/take_picture", 1+n%3), []byte("PRESS"), false)
+		}
+		time.Sleep(time.Second)
+		r.Unplug()
+		time.Sleep(5 * time.Minute)
+		if got := w.results("garage"); strings.Count(got, "accepted") != 4 || strings.Count(got, "failed") != 4 {
+			t.Errorf("results: %s", got)
+		}
+		r.ClearFaults()
+		r.Plug()
+		began := time.Now()
+		time.Sleep(5 * time.Minute)
+		for _, camera := range []string{"1", "2", "3"} {
+			if n := len(w.pictures(began, camera)); n != 0 {
+				t.Errorf("%d pictures of camera %s after the return", n, camera)
+			}
+		}
+	})
+}

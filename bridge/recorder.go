@@ -214,7 +214,10 @@ func (r *recorder) nextQuestion(now time.Time) (question, time.Time) {
 			at = r.hold
 		}
 		if at.After(now) {
-			return question{}, sooner(at, r.pictureDue())
+			if due := r.pictureDue(); !due.IsZero() && due.Before(at) {
+				at = latest(due, r.hold)
+			}
+			return question{}, at
 		}
 		if q, ok := r.detail(t); ok {
 			return q, time.Time{}
@@ -248,6 +251,13 @@ func (r *recorder) detail(t task) (q question, ok bool) {
 // sooner is the earlier of two times, where zero is never.
 func sooner(a, b time.Time) time.Time {
 	if a.IsZero() || !b.IsZero() && b.Before(a) {
+		return b
+	}
+	return a
+}
+
+func latest(a, b time.Time) time.Time {
+	if a.Before(b) {
 		return b
 	}
 	return a

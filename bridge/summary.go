@@ -192,8 +192,11 @@ func (r *recorder) streamReason(now time.Time) *reason {
 	s := &r.stream
 	var signIn *nvr.SignInError
 	switch {
-	case s.open || s.err == nil || errors.As(s.err, &signIn): // the sign-in is told by itself
+	case s.open || s.err == nil:
 		return nil
+	case errors.As(s.err, &signIn):
+		return &reason{"events_right", "No events: their sign-in was rejected while others weren't; next try at " + clockTime(s.next),
+			"The account seems to lack the right \"" + rightEvents + "\": tick it on the recorder. After a restart of the recorder it heals by itself."}
 	case errors.Is(s.err, nvr.ErrForbidden):
 		return &reason{"events_right", "The account may not read events", "Give the account the right \"" + rightEvents + "\" on the recorder, then press Retry sign-in."}
 	case now.Sub(s.lost) < streamTold:
@@ -213,6 +216,8 @@ func adviceForRight(t task) string {
 		right = rightNames["preview"]
 	case taskOldest:
 		right = rightNames["playBack"]
+	case taskTriggers, taskTracks:
+		right = rightNames["parameterConfig"]
 	}
 	return "Give the account the right \"" + right + "\" on the recorder, then press Retry sign-in."
 }

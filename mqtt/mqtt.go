@@ -13,7 +13,7 @@
 //
 // It starts clean: nothing is queued for us at the broker, and whatever it had of us is sent again. First we subscribe. Then
 // all remembered messages go out: those of class [Revoke], and only when the broker acknowledged them the documents, then
-// availability, then states. A [Change] of kind [Replayed] tells that the broker has all of it.
+// states, then availability: what was unavailable comes back with its latest value, and an old one is no news. A [Change] of kind [Replayed] tells that the broker has all of it.
 //
 // After that messages go out in the order of Publish; a Revoke goes before everything that waits and voids what waits
 // for its topic. When more waits than fits, retained messages are reduced to the latest value of each topic and go out
@@ -68,8 +68,8 @@ type Class int
 const (
 	Revoke       Class = iota // takes a permission back; first and acknowledged, ahead of whatever waits
 	Document                  // discovery documents
-	Availability              // online, offline
 	State                     // values
+	Availability              // online, offline
 	Event                     // events
 	Answer                    // answers to commands
 	Picture                   // pictures

@@ -28,7 +28,7 @@ func TestEveryConnectionSendsClassByClass(t *testing.T) {
 		c.Publish(retainedMessage(mqtt.State, "s2", "2"))
 		c.Publish(retainedMessage(mqtt.Revoke, "safe2", "OFF"))
 		r := run(t, c)
-		want := []string{"safe1=OFF", "safe2=OFF", "bridge=d", "recorder=d", "camera=d", "a1=online", "s1=1", "s2=2"}
+		want := []string{"safe1=OFF", "safe2=OFF", "bridge=d", "recorder=d", "camera=d", "s1=1", "s2=2", "a1=online"}
 		for conn := 1; conn <= 3; conn++ {
 			r.expect(mqtt.Replayed, time.Second)
 			equal(t, "published", published(b, conn), want)
@@ -342,7 +342,7 @@ func birth(t *testing.T, b *mqtttest.Broker, births []time.Duration, latest time
 		t.Errorf("state sent %d times, want %d", n, 1+answers)
 	}
 	all := published(b, 1)
-	if got := all[len(all)-2:]; !slices.Equal(got, []string{"avail=online", "state=1"}) {
+	if got := all[len(all)-2:]; !slices.Equal(got, []string{"state=1", "avail=online"}) {
 		t.Errorf("answer %q", got)
 	}
 	var answered time.Time
