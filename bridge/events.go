@@ -36,6 +36,9 @@ func (r *recorder) alert(a nvr.Alert) (full bool) {
 	if full = now.Sub(r.stream.told) >= messageEvery; full {
 		r.stream.told = now
 	}
+	if a.Old {
+		r.stream.old++
+	}
 	if a.Old || r.known == nil {
 		return full
 	}

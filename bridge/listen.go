@@ -56,6 +56,7 @@ type stream struct {
 	next   time.Time // the next try
 	shown  bool      // its sensors are available
 	told   time.Time // when the last message came, by the minute
+	old    int       // messages that were sent again, and not shown
 	warned bool      // its loss is in the diary
 }
 

@@ -162,7 +162,7 @@ func (r *recorder) eventValues(v map[string]value, camera string, kinds []string
 
 func (r *recorder) streamValue() value {
 	s := &r.stream
-	a := map[string]any{}
+	a := map[string]any{"old_messages_ignored": s.old}
 	if s.err != nil {
 		a["reason"] = plain(s.err)
 	}

@@ -216,7 +216,7 @@ func (s *Stream) judge(a Alert) Alert {
 	if a.Picture != nil {
 		return a
 	}
-	if device, ok := deviceTime(a.Time); ok {
+	if device, ok := deviceTime(a.Time); ok && !a.Heartbeat { // whose clock may be another
 		s.client.mu.Lock()
 		a.Old = s.client.news.old(device, now, s.opened) || a.Old
 		s.client.mu.Unlock()
