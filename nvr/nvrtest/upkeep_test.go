@@ -116,8 +116,8 @@ func TestPictureContents(t *testing.T) {
 		r, c := newRecorder(t, nvrtest.Config{})
 		first, second := c.get(path).body, c.get(path).body
 		for _, body := range []string{first, second} {
-			if image, err := jpeg.Decode(strings.NewReader(body)); err != nil || image.Bounds().Dx() != 16 {
-				t.Errorf("%v, %v", image, err)
+			if image, err := jpeg.Decode(strings.NewReader(body)); err != nil || image.Bounds().Dx() != 320 {
+				t.Fatalf("the picture can't be decoded: %v", err)
 			}
 		}
 		if first == second {
