@@ -25,7 +25,7 @@ type link struct {
 	raw  net.Conn // the connection below TLS: closing TLS itself may wait for a broker that reads nothing
 	in   *bufio.Reader
 	turn chan struct{} // held while writing: paho's pings come from another goroutine than its other packets
-	// published counts the PUBLISH packets that paho has written, each by one Write.
+	// published counts the PUBLISH packets of paho that nothing can overtake any more: each is one Write, which has its turn.
 	published atomic.Int64
 	once      sync.Once
 	dead      chan struct{} // closed when the connection ended
@@ -73,23 +73,24 @@ func (l *link) Read(p []byte) (int, error) {
 
 // Write is paho's.
 func (l *link) Write(p []byte) (int, error) {
-	n, err := l.write(p)
-	if err == nil && p[0]>>4 == publishPacket {
-		l.published.Add(1)
+	if p[0]>>4 == publishPacket {
+		return l.write(p, 1)
 	}
-	return n, err
+	return l.write(p, 0)
 }
 
 // publishPacket is the type of a PUBLISH packet, in the upper half of its first byte (MQTT 3.1.1, 2.2.1).
 const publishPacket = 3
 
-func (l *link) write(p []byte) (int, error) {
+// write writes whole packets, of which some are PUBLISH packets of paho.
+func (l *link) write(p []byte, published int64) (int, error) {
 	select {
 	case l.turn <- struct{}{}:
 	case <-l.dead:
 		return 0, net.ErrClosed
 	}
 	defer func() { <-l.turn }()
+	l.published.Add(published)
 	written := 0
 	for written < len(p) {
 		chunk := p[written:min(len(p), written+writeChunk)]

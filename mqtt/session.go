@@ -237,8 +237,8 @@ func (s *session) fill(o *outbox) {
 	}
 }
 
-// mayWrite says that a message goes out without paho, at QoS 0: only while paho has written all that it has, which must not
-// be overtaken. One message in windowSize, and one a second, has QoS 1 all the same: its acknowledgement shows that the
+// mayWrite says that a message goes out without paho, at QoS 0: only when paho has begun to write all that it has, which
+// must not be overtaken. One message in windowSize, and one a second, has QoS 1 all the same: its acknowledgement shows that the
 // broker works and has taken what went out before.
 func (s *session) mayWrite(it item) bool {
 	if !it.plain() || s.link.published.Load() < int64(s.sent) {
@@ -267,7 +267,7 @@ func (s *session) flush(o *outbox) {
 	if len(s.buffered) == 0 {
 		return
 	}
-	if _, err := s.link.write(s.buffer.Bytes()); err == nil {
+	if _, err := s.link.write(s.buffer.Bytes(), 0); err == nil {
 		for _, it := range s.buffered {
 			o.sent(it)
 		}
