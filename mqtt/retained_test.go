@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"hikbridge/mqtt"
@@ -48,6 +49,7 @@ func TestRetained(t *testing.T) {
 		if d := time.Since(begin); d > time.Second {
 			t.Errorf("took %v", d)
 		}
+		synctest.Wait() // the broker reads to the end
 		if len(published(b, 1)) != 0 || len(times(b, "DISCONNECT")) != 1 || len(b.Topics()) != 4 {
 			t.Error("the collection left traces at the broker")
 		}
@@ -116,6 +118,7 @@ func TestClear(t *testing.T) {
 			t.Fatal(err)
 		}
 		equal(t, "left", b.Topics(), []string{"kept"})
+		synctest.Wait()
 		if len(times(b, "DISCONNECT")) != 1 {
 			t.Error("no DISCONNECT")
 		}
