@@ -1,0 +1,290 @@
+package power
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Command is what somebody asks for. Its form was checked already.
+type Command struct {
+	Action  Action
+	Plain   bool // without envelope: no id, time and origin
+	ID      string
+	At      time.Time
+	By      string // a user, "automation", or nothing
+	Reason  string
+	Force   []string // ids of soft findings that don't block
+	Content uint64   // of the payload: the same id with another content isn't a repetition
+}
+
+// person says that somebody stands behind it.
+func (c Command) person() bool { return !c.Plain && c.By != "" && c.By != "automation" }
+
+// AnswerType is what an answer says.
+type AnswerType string
+
+const (
+	Accepted  AnswerType = "accepted" // a verdict, as the next three
+	Declined  AnswerType = "refused"
+	Duplicate AnswerType = "duplicate"
+	Expired   AnswerType = "expired"
+	Finished  AnswerType = "done" // an outcome, as the next two
+	Undone    AnswerType = "failed"
+	Cancelled AnswerType = "cancelled"
+)
+
+// Answer is the verdict on a command, or the outcome of an accepted one.
+type Answer struct {
+	Type     AnswerType
+	ID, By   string
+	Action   Action
+	Reason   string // one word, for automations
+	Message  string
+	Findings []Finding
+}
+
+// seenID is an id that was used.
+type seenID struct {
+	ID      string
+	Content uint64
+	Until   time.Time
+}
+
+func (m *Machine) answer(t AnswerType, c Command, reason, message string, found ...Finding) {
+	m.out.Answers = append(m.out.Answers, Answer{Type: t, ID: c.ID, By: c.By, Action: c.Action, Reason: reason, Message: message, Findings: found})
+}
+
+func (m *Machine) refuse(c Command, reason, message string, found ...Finding) {
+	m.answer(Declined, c, reason, message, found...)
+}
+
+// done is the verdict and the outcome of what takes no time.
+func (m *Machine) done(c Command, message string) {
+	m.accept(c)
+	m.answer(Finished, c, "", message)
+}
+
+// accept gives the verdict and remembers the id over restarts.
+func (m *Machine) accept(c Command) {
+	m.answer(Accepted, c, "", "")
+	if !c.Plain && len(m.d.Accepted) < maxIDs {
+		m.d.Accepted = append(m.d.Accepted, seenID{c.ID, c.Content, m.now.Wall.Add(acceptedLife)})
+		m.note("accepted " + string(c.Action))
+	}
+}
+
+// finish gives the outcome of the sequence's command, once.
+func (m *Machine) finish(t AnswerType, reason, message string) {
+	s := &m.d.Seq
+	if s.Accepted {
+		m.answer(t, s.Command, reason, message)
+	}
+	s.Accepted = false
+}
+
+// command judges envelope and circumstances, and begins or changes a sequence.
+func (m *Machine) command(c Command) {
+	fresh, judged := m.envelope(c)
+	if judged {
+		return
+	}
+	switch c.Action {
+	case Check, Plan, Shutdown, Reboot, PowerCycle, Drill:
+		m.request(c)
+	case Cancel:
+		m.cancel(c)
+	case PowerOn:
+		m.powerOn(c, fresh)
+	case ConfirmOff:
+		m.confirmOff(c)
+	default:
+		m.refuse(c, "unknown_action", "there is no such action")
+	}
+}
+
+// envelope gives a verdict on what isn't to be carried out. Switching on is never
+// refused for a time; fresh says that its time was good.
+func (m *Machine) envelope(c Command) (fresh, judged bool) {
+	if c.Plain {
+		if m.cfg.PlainCommands || c.Action == Check || c.Action == Plan || c.Action == Cancel || c.Action == PowerOn {
+			return false, false
+		}
+		m.refuse(c, "plain", "send an envelope with id and at, as the buttons in Home Assistant do")
+		return false, true
+	}
+	old := func(s seenID) bool { return m.now.Wall.After(s.Until) }
+	m.d.Accepted = slices.DeleteFunc(m.d.Accepted, old)
+	m.ids = slices.DeleteFunc(m.ids, old)
+	for _, s := range slices.Concat(m.d.Accepted, m.ids) {
+		if s.ID != c.ID {
+			continue
+		}
+		if s.Content == c.Content {
+			m.answer(Duplicate, c, "duplicate", "this id was seen before; nothing is done twice")
+		} else {
+			m.refuse(c, "id_reused", "this id was used for another command; make a new one")
+		}
+		return false, true
+	}
+	age := m.now.Wall.Sub(c.At)
+	fresh = age <= m.timers.CommandLife && age >= -commandSkew
+	switch {
+	case fresh && len(m.ids) >= maxIDs && c.Action != PowerOn && c.Action != Cancel:
+		m.refuse(c, "too_many_ids", "too many commands lately; try again in two minutes")
+		return false, true
+	case fresh && len(m.ids) < maxIDs:
+		m.ids = append(m.ids, seenID{c.ID, c.Content, c.At.Add(idLife)})
+	case fresh || c.Action == PowerOn:
+	case age < 0:
+		m.refuse(c, "wrong_clock", fmt.Sprintf("its time lies %v ahead of this clock; set the clocks of both machines", (-age).Round(time.Second)))
+		return false, true
+	default:
+		m.answer(Expired, c, "expired", fmt.Sprintf("it is %v old and valid for %v; is a clock wrong?", age.Round(time.Second), m.timers.CommandLife))
+		return false, true
+	}
+	return fresh, false
+}
+
+// request begins a sequence, or a check.
+func (m *Machine) request(c Command) {
+	still := m.is(StillOn)
+	switch {
+	case m.observing() && c.Action != Check && c.Action != Plan:
+		m.refuse(c, "observing", m.observingBecause())
+	case m.d.State == Running || still:
+		if c.Action == Drill && !m.now.within(m.checked, freshCheck) {
+			m.refuse(c, "check_first", "press Check first: a drill needs one that is not older than 10 minutes")
+			return
+		}
+		owed := m.d.Seq.Owed
+		m.begin(c.Action, c)
+		m.d.Seq.Back, m.d.Seq.Owed = still, owed
+		m.to(Checking, string(c.Action))
+	case m.d.State == Unreachable:
+		m.refuse(c, "unreachable", "the recorder doesn't answer")
+	case m.d.State == Attention:
+		m.refuse(c, string(m.d.Why), m.Status())
+	default:
+		m.refuse(c, "busy", fmt.Sprintf("%s %s is running; cancel it first", m.d.Seq.Action, m.d.Seq.Command.ID))
+	}
+}
+
+// cancel ends what hasn't been asked of the recorder; afterwards it makes sure
+// that power comes back.
+func (m *Machine) cancel(c Command) {
+	switch m.d.State {
+	case Checking, CountingDown:
+		m.stopBeforePut(c)
+	case ShuttingDown, Confirming, PresumedOff, Safe, Cutting, Off:
+		if m.d.State == ShuttingDown && m.pending == PutShutdown { // its record isn't durable: it didn't leave
+			m.unput()
+		}
+		if m.d.State == ShuttingDown && m.d.Seq.Puts == 0 {
+			m.stopBeforePut(c)
+			return
+		}
+		m.owe()
+		m.done(c, "too late to stop it; the recorder is switched on again afterwards")
+	default:
+		m.refuse(c, "nothing", "there is nothing to cancel")
+	}
+}
+
+func (m *Machine) stopBeforePut(c Command) {
+	m.done(c, "")
+	if m.d.Seq.Action == Outage {
+		m.d.Cancelled = m.d.Outage
+	}
+	m.backTo("cancel", Cancelled, "cancelled", "cancelled by "+strings.TrimSpace("somebody "+c.By))
+}
+
+// powerOn switches on, or sees to it that this happens.
+func (m *Machine) powerOn(c Command, fresh bool) {
+	v := &m.seen
+	if !m.cfg.Plug.Exists {
+		m.refuse(c, "no_plug", "no plug is configured: plug the recorder in by hand")
+		return
+	}
+	cycle := fresh && !c.Plain && m.cfg.Plug.mayCut() && !m.observing() && !m.d.NoCuts
+	switch m.d.State {
+	case Running, Rebooting, Booting:
+		m.done(c, "it is on")
+	case Checking, CountingDown:
+		m.stopBeforePut(c)
+	case Safe:
+		if !cycle || !m.canSwitchOff() || !m.powerProof() || !m.durable() {
+			m.refuse(c, "is_on", "its plug is on and may not be switched off now: switch it off and on by hand")
+			return
+		}
+		m.owe()
+		m.done(c, "it is switched off and on")
+		m.cut(ProofPower, "power_on")
+	case ShuttingDown, Confirming, Cutting:
+		m.owe()
+		m.done(c, "the recorder is switched on again afterwards")
+	case Off:
+		m.owe()
+		m.done(c, "")
+		m.switchOn("power_on")
+	case PoweringOn:
+		m.done(c, "")
+		m.again = m.now
+	case PresumedOff, Attention:
+		switch {
+		case m.is(JournalDamaged):
+			m.done(c, "")
+			m.do(SwitchOn)
+		case m.relayNow() == RelayOff, !m.cfg.Plug.Relay && !m.is(StillOn):
+			m.owe()
+			m.done(c, "")
+			m.switchOn("power_on")
+		case cycle && m.personProof() && m.canSwitchOff() && (m.d.State == PresumedOff || m.is(Unproven)):
+			m.owe()
+			m.done(c, "it is switched off and on")
+			m.cut(ProofPerson, "person's proof, then power_on")
+		case m.d.State == PresumedOff || m.is(Unproven):
+			m.owe()
+			m.done(c, "its plug is on: confirm that it is off, then press again, or switch it off and on by hand")
+		default:
+			m.done(c, "its plug is on")
+		}
+	case Unreachable:
+		m.done(c, "")
+		if v.relay != RelayOn {
+			m.do(SwitchOn)
+		}
+	}
+}
+
+// confirmOff takes a person's word that the recorder is off.
+func (m *Machine) confirmOff(c Command) {
+	s := &m.d.Seq
+	wait := m.quiet()
+	if s.Action == Drill {
+		wait = max(wait, 2*s.Drill.Gap)
+	}
+	switch {
+	case !c.person():
+		m.refuse(c, "no_person", "only a person who stands at the recorder can say so")
+	case m.d.State != Confirming && m.d.State != PresumedOff && !m.is(Unproven):
+		m.refuse(c, "nothing", "nothing waits for this")
+	case s.Action == Outage:
+		m.refuse(c, "outage", "in an outage only the meter proves it")
+	case !s.Success:
+		m.refuse(c, "not_accepted", "the recorder didn't say that it shuts down; look at its screen again and unplug it by hand")
+	case !m.silentFor(wait):
+		m.refuse(c, "too_early", fmt.Sprintf("it must have been silent for %v: a restart looks the same until then", wait))
+	default:
+		m.person, m.personNumber = m.now, m.seen.silences
+		m.done(c, "noted for 5 minutes")
+		m.provesDrill()
+	}
+}
+
+// personProof says that a person's word stands. It counts once.
+func (m *Machine) personProof() bool {
+	return m.now.within(m.person, personLife) &&
+		m.personNumber == m.seen.silences && m.silentFor(m.quiet()) && m.d.Seq.Action != Outage
+}

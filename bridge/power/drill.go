@@ -1,0 +1,145 @@
+package power
+
+import (
+	"slices"
+	"time"
+)
+
+// Learned is what a passed drill taught.
+type Learned struct {
+	Passed    bool
+	Firmware  string
+	At        time.Time
+	ToSilence time.Duration // from the request to the first silence
+	Gap       time.Duration // silence of a restart
+	Boot      time.Duration // from power to the first answer
+	Running   float64       // watts, median
+	Lowest    float64       // in the restart
+	Halted    float64
+	OffWatts  float64
+	Blind     bool // the meter can't tell a boot from a halt
+}
+
+// on says that a drill was passed on this firmware.
+func (l Learned) on(firmware string) bool { return l.Passed && l.Firmware == firmware }
+
+func (l Learned) offWatts() float64 {
+	if !l.Passed || l.OffWatts == 0 {
+		return minOffWatts
+	}
+	return l.OffWatts
+}
+
+// DrillRun is a drill that runs.
+type DrillRun struct {
+	Leg       int // 2 after the restart was verified
+	Gap       time.Duration
+	ToSilence time.Duration
+	Proven    bool   // by the meter or a person
+	Failed    string // why
+	Readings  []GapReading
+	Halted    []float64 // of the minute before the cut
+}
+
+// GapReading is a reading in the silence of the restart.
+type GapReading struct {
+	After time.Duration // since the request
+	Watts float64
+}
+
+func (m *Machine) failDrill(reason string) {
+	if s := &m.d.Seq; s.Action == Drill && s.Drill.Failed == "" {
+		s.Drill.Failed = reason
+	}
+}
+
+// provesDrill notes that its halt is proven, by the meter or a person.
+func (m *Machine) provesDrill() {
+	if s := &m.d.Seq; s.Action == Drill && !s.Drill.Proven {
+		s.Drill.Proven = true
+		m.drillProof = m.now
+		m.note("the drill's halt is proven")
+	}
+}
+
+// drillMeasured keeps readings of the restart's silence.
+func (m *Machine) drillMeasured(r metered) {
+	s := &m.d.Seq
+	if s.Action == Drill && m.d.State == Rebooting && !m.seen.from.never() && len(s.Drill.Readings) < maxReadings {
+		s.Drill.Readings = append(s.Drill.Readings, GapReading{r.at.since(s.PutAt), r.watts})
+	}
+}
+
+// learnHalted keeps the readings of the minute before a cut, and how long the
+// recorder took to fall silent.
+func (m *Machine) learnHalted() {
+	d := &m.d.Seq.Drill
+	if m.d.Seq.Action != Drill {
+		return
+	}
+	d.Halted = nil
+	for _, r := range m.seen.recent[:min(m.seen.n, len(m.seen.recent))] {
+		if m.now.since(r.at) <= time.Minute {
+			d.Halted = append(d.Halted, r.watts)
+		}
+	}
+	if !m.seen.began.never() {
+		d.ToSilence = m.seen.began.since(m.d.Seq.PutAt)
+	}
+}
+
+// passDrill learns, if everything was as it should be.
+func (m *Machine) passDrill(verdict string) {
+	s := &m.d.Seq
+	d := &s.Drill
+	switch {
+	case verdict != "normal":
+		m.failDrill(verdict)
+	case d.Leg < 2:
+		m.failDrill("not_finished")
+	case !d.Proven:
+		m.failDrill("unproven")
+	case item(m.items, "clean_stop") != Yes:
+		m.failDrill("no_clean_stop_in_log")
+	}
+	if d.Failed != "" {
+		return
+	}
+	l := Learned{Passed: true, Firmware: m.d.Firmware, At: m.now.Wall, ToSilence: d.ToSilence, Gap: d.Gap, Running: s.Baseline, OffWatts: minOffWatts}
+	if len(d.Halted) > 0 && s.Baseline > 0 {
+		l.Halted = slices.Max(d.Halted)
+		l.OffWatts = max(minOffWatts, min(l.Halted*1.1, s.Baseline/2))
+		l.Lowest, l.Blind = lowest(d.Readings, l.OffWatts)
+	}
+	m.d.Learned = l
+	m.d.NoCuts = false
+}
+
+// lowest is the least of a restart's readings, and whether they say too little to
+// tell a boot from a halt.
+func lowest(all []GapReading, off float64) (watts float64, blind bool) {
+	var from time.Duration
+	low := false
+	for n, r := range all {
+		if n == 0 || r.Watts < watts {
+			watts = r.Watts
+		}
+		if r.Watts > off {
+			low = false
+			continue
+		}
+		if !low {
+			from, low = r.After, true
+		}
+		blind = blind || r.After-from > 15*time.Second
+	}
+	return watts, blind || len(all) < gapReadings
+}
+
+// budget is how long a shutdown takes.
+func (m *Machine) budget() time.Duration {
+	if d := m.d.Learned.ToSilence; d > 0 {
+		return fixedBudget + d
+	}
+	return fixedBudget + firstSilence
+}

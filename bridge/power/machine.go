@@ -1,0 +1,525 @@
+package power
+
+import (
+	"slices"
+	"time"
+)
+
+// Machine decides. It has no clock and no goroutine; one goroutine owns it.
+type Machine struct {
+	cfg    Config
+	timers Timers
+	d      Memory
+
+	// All below is volatile.
+	now    Instant
+	out    Output
+	notes  []string // what the record of this step is about
+	seen   evidence
+	mains  Mains
+	back   Instant // since when mains isn't lost
+	stable Instant // since when power is owed and mains is stable, in this state
+
+	since        Instant // entry into the state
+	phase        phase
+	again        Instant // when to try again what is tried again
+	tries        int
+	firstTry     Instant
+	open         uint64     // number of the effect whose answer is waited for; 0: none
+	pending      EffectKind // begun with the last record, which isn't committed yet
+	pendingIn    uint64     // its number
+	recorded     uint64     // number of the last durable record
+	lastMade     uint64     // number of the last record
+	broken       bool       // the last record couldn't be written
+	provenAt     Instant    // since when the power proof stands
+	person       Instant    // a person's word
+	personNumber uint64     // of the silence it was about
+	sentOff      Instant    // last OFF
+	started      Instant
+	lookAt       Instant
+	drillProof   Instant // when the drill's halt was proven
+	onLife       bool    // booting since a sign of life that may have been the last one
+	looping      bool    // crash loop: only observing
+	damaged      bool    // journal: only observing
+	checked      Instant // last check by hand
+	findings     []Finding
+	items        []Item
+	refused      refusal
+	ids          []seenID
+	lostEdge     bool // mains was lost in this step
+}
+
+// phase is where shutting_down and rebooting stand.
+type phase string
+
+const (
+	looking  phase = "looking" // a fresh look at the hard findings
+	putting  phase = "putting"
+	waiting  phase = "waiting"  // to look again
+	watching phase = "watching" // the restart was asked for
+)
+
+// refusal is what a person was shown lately.
+type refusal struct {
+	action Action
+	at     Instant
+	soft   []string
+}
+
+// Memory is all that survives a restart.
+type Memory struct {
+	Number           uint64 // of the last record or effect
+	State            State
+	Why              Reason
+	Seq              Sequence
+	Serial, Firmware string
+	Uptime           time.Duration // last told, at UptimeAt
+	UptimeAt         time.Time
+	Learned          Learned
+	Accepted         []seenID
+	Shutdowns        []time.Time // of the last seven days
+	Starts           []time.Time // of this program, the last ones
+	Outage           uint64      // the last one that asked
+	OutagePuts       int
+	Cancelled        uint64 // an outage that a person cancelled
+	NoCuts           bool   // the recorder's log found an unclean stop after safe
+	PersonDown       bool   // a person's shutdown, and nobody asked for power since
+}
+
+// Sequence is what runs. The zero Sequence is none.
+type Sequence struct {
+	Number   uint64
+	Action   Action
+	Command  Command
+	Accepted bool // and its outcome isn't told
+	Asked    bool // and its verdict isn't told
+	Back     bool // it began in attention(still_on)
+	Owed     bool // power must come back
+	Restored bool // a restart came between
+
+	Attempt            int  // 1 or 2
+	Puts               int  // accepted or unknown, or on their way
+	Success            bool // an explicit one
+	PutAt              Instant
+	NotSent, BusyTimes int
+	Before             Before
+	Baseline           float64
+
+	Unrecorded    bool // the battery was low and the journal couldn't be written
+	NoPresumption bool
+	WasSafe       bool
+	WasDown       bool // safe or presumed off when the program ended
+	CutBy         Proof
+	Offs          int  // OFFs of this intent
+	Cycled        bool // after a failed boot
+	NotSwitched   bool // this plug doesn't switch it
+	SelfBack      bool // it came back by itself
+
+	Drill DrillRun
+}
+
+// Record is what must be durable. It holds the whole memory: the last one is all
+// that a restart needs.
+type Record struct {
+	At     time.Time
+	What   []string
+	Memory Memory
+}
+
+// Restore makes the machine of one recorder from its records, oldest first, and
+// counts this start. damaged says that the journal was damaged before its end.
+func Restore(c Config, now Instant, records []Record, damaged bool) (*Machine, Output) {
+	m := &Machine{cfg: c, timers: c.Timers.withDefaults(), started: now, since: now, damaged: damaged}
+	m.d.State = Running
+	if n := len(records); n > 0 {
+		m.d = records[n-1].Memory.clone()
+	}
+	m.seen.relay = RelayUnknown
+	m.seen.unanswered = now
+	m.seen.supplyBad = true
+	m.step(now)
+	m.mains.Stable = !c.Mains
+	m.back = now
+	m.d.Starts = append(m.d.Starts, now.Wall)
+	m.d.Starts = slices.DeleteFunc(m.d.Starts, func(t time.Time) bool { return now.Wall.Sub(t) > startsWithin || t.After(now.Wall) })
+	m.looping = len(m.d.Starts) >= startsAtMost
+	m.d.Starts = m.d.Starts[max(0, len(m.d.Starts)-startsAtMost):]
+	m.note("started")
+	m.recover()
+	return m, m.finishStep()
+}
+
+func (d Memory) clone() Memory {
+	d.Accepted, d.Shutdowns, d.Starts = slices.Clone(d.Accepted), slices.Clone(d.Shutdowns), slices.Clone(d.Starts)
+	d.Seq.Drill.Readings = slices.Clone(d.Seq.Drill.Readings)
+	return d
+}
+
+// Step takes in an event and decides.
+func (m *Machine) Step(now Instant, e Event) Output {
+	m.step(now)
+	if c, ok := e.(Committed); ok {
+		m.committed(c)
+	}
+	m.observe(e)
+	m.judgeProof()
+	switch e := e.(type) {
+	case Command:
+		m.command(e)
+	case Collected:
+		if m.mine(e.Number) {
+			m.collected(e.Facts)
+		}
+	case PutDone:
+		if m.mine(e.Number) {
+			m.putDone(e.Outcome, e.Detail)
+		}
+	case Verified:
+		if m.mine(e.Number) && m.d.State == Booting {
+			m.verified(e.After)
+		}
+	}
+	for range 8 {
+		if m.out.Effect.Kind != NoEffect || !m.row() {
+			break
+		}
+	}
+	return m.finishStep()
+}
+
+func (m *Machine) step(now Instant) {
+	m.now, m.out, m.notes, m.lostEdge = now, Output{Wake: -1}, nil, false
+}
+
+func (m *Machine) finishStep() Output {
+	if m.out.Effect.Kind == NoEffect {
+		m.wakeForProof()
+	} else {
+		m.wakeAt(m.now.Mono)
+	}
+	if len(m.notes) > 0 {
+		m.d.Number++
+		m.lastMade = m.d.Number
+		if m.out.Effect.Kind != NoEffect {
+			m.pending, m.pendingIn = m.out.Effect.Kind, m.d.Number
+		}
+		m.out.Record = &Record{m.now.Wall, m.notes, m.d.clone()}
+	}
+	return m.out
+}
+
+// Number is the record's, by which Committed names it.
+func (r *Record) Number() uint64 { return r.Memory.Number }
+
+// mine says that an answer belongs to the open effect, and closes it.
+func (m *Machine) mine(number uint64) bool {
+	if number == 0 || number != m.open {
+		return false
+	}
+	m.open = 0
+	return true
+}
+
+// do starts an effect.
+func (m *Machine) do(k EffectKind) {
+	m.d.Number++
+	m.out.Effect = Effect{Kind: k, Number: m.d.Number}
+	switch k {
+	case SwitchOff:
+		m.out.Effect.Proof = m.seen.number
+		m.sentOff = m.now
+	case SwitchOn:
+		m.sentOff = Instant{}
+	default:
+		m.open = m.d.Number
+	}
+}
+
+// note says what a record is about; without a note there is none.
+func (m *Machine) note(what string) { m.notes = append(m.notes, what) }
+
+// after says that d has passed since t, and wakes the machine when it will have.
+func (m *Machine) after(t Instant, d time.Duration) bool {
+	if t.never() {
+		return false
+	}
+	if m.now.since(t) >= d {
+		return true
+	}
+	m.wakeAt(t.Mono + d)
+	return false
+}
+
+func (m *Machine) wakeAt(mono time.Duration) {
+	if m.out.Wake < 0 || mono < m.out.Wake {
+		m.out.Wake = mono
+	}
+}
+
+func (m *Machine) in(d time.Duration) bool { return m.after(m.since, d) }
+
+// to takes a row of the table.
+func (m *Machine) to(s State, row string) { m.move(s, "", row) }
+
+// attention ends a sequence with a person needed.
+func (m *Machine) attention(r Reason, row string) {
+	m.move(Attention, r, row)
+	m.failDrill(string(r))
+	m.finish(Undone, string(r), m.Status())
+}
+
+func (m *Machine) move(s State, r Reason, row string) {
+	from := m.Position()
+	quiet := s == Unreachable || s == Running && m.d.State == Unreachable
+	m.d.State, m.d.Why = s, r
+	m.since, m.open, m.phase, m.tries, m.again, m.stable, m.pending = m.now, 0, "", 0, Instant{}, Instant{}, NoEffect
+	m.out.Moves = append(m.out.Moves, Move{from, row, m.Position()})
+	if !quiet {
+		m.note(m.Position() + ": " + row)
+	}
+}
+
+// Position is the state, with the reason of attention in brackets.
+func (m *Machine) Position() string {
+	if m.d.State == Attention {
+		return "attention(" + string(m.d.Why) + ")"
+	}
+	return string(m.d.State)
+}
+
+func (m *Machine) is(r Reason) bool { return m.d.State == Attention && m.d.Why == r }
+
+// begin makes a sequence.
+func (m *Machine) begin(a Action, c Command) {
+	m.d.Number++
+	m.d.Seq = Sequence{Number: m.d.Number, Action: a, Command: c, Asked: a != Outage, Attempt: 1}
+}
+
+// backTo ends a sequence before its request: where it began.
+func (m *Machine) backTo(row string, t AnswerType, reason, message string) {
+	back := m.d.Seq.Back
+	if m.d.Seq.Asked {
+		m.d.Seq.Asked = false
+		m.refuse(m.d.Seq.Command, reason, message, m.findings...)
+	}
+	m.finish(t, reason, message)
+	m.failDrill(reason)
+	if back {
+		m.move(Attention, StillOn, row)
+		m.d.Seq.Back = false
+		return
+	}
+	m.d.Seq = Sequence{}
+	m.to(Running, row)
+}
+
+// owe makes sure that power comes back.
+func (m *Machine) owe() {
+	m.d.PersonDown = false
+	if !m.d.Seq.Owed {
+		m.d.Seq.Owed = true
+		m.note("power is owed")
+	}
+}
+
+// committed takes in what became of the last record.
+func (m *Machine) committed(c Committed) {
+	if c.Number > m.lastMade || c.Number <= m.recorded {
+		return
+	}
+	m.broken = c.Commit == Failed
+	if !m.broken {
+		m.recorded = c.Number
+	}
+	pending := NoEffect
+	if c.Number == m.pendingIn {
+		pending, m.pending = m.pending, NoEffect
+	}
+	if c.Commit == Durable {
+		return
+	}
+	if pending != NoEffect {
+		m.open = 0
+	}
+	switch {
+	case pending == Collect || pending == Look || pending == CollectAfter:
+		m.do(pending)
+	case pending == PutShutdown || pending == PutReboot:
+		m.putHeld(pending)
+	case pending == SwitchOff:
+		m.cutHeld()
+	case m.broken && m.d.State == CountingDown && m.d.Seq.Action != Outage:
+		m.backTo("the journal can't be written", Undone, "journal", "the journal can't be written: look at the disk of the state directory")
+	case m.broken && m.d.State == Safe:
+		m.to(Confirming, "the journal can't be written")
+	}
+}
+
+// judgeProof notes since when the power proof stands.
+func (m *Machine) judgeProof() {
+	switch {
+	case !m.powerProof():
+		m.provenAt = Instant{}
+	case m.provenAt.never():
+		m.provenAt = m.now
+	}
+}
+
+// wakeForProof wakes the machine when evidence gets too old.
+func (m *Machine) wakeForProof() {
+	v := &m.seen
+	if v.from.never() || m.d.State != Safe && m.d.State != Cutting {
+		return
+	}
+	m.wakeAt(v.last.Mono + probeGap + time.Millisecond)
+	if m.d.State == Safe || m.d.Seq.CutBy == ProofPower {
+		m.wakeAt(v.low.last.Mono + readingGap + time.Millisecond)
+	}
+	if m.cfg.Witness {
+		m.wakeAt(v.witness.Mono + witnessGap + time.Millisecond)
+	}
+}
+
+// durable says that nothing waits to be written.
+func (m *Machine) durable() bool { return m.recorded == m.lastMade }
+
+// usable says that the power proof is complete, and something may follow from it.
+func (m *Machine) usable() bool { return m.powerProof() && !m.broken && !m.d.Seq.Unrecorded }
+
+// proven says that it held long enough.
+func (m *Machine) proven() bool { return m.usable() && m.after(m.provenAt, m.timers.Settle) }
+
+// Safe says whether the recorder may be called safe to cut, and the number of the
+// proof that the gate must be raised with.
+func (m *Machine) Safe() (number uint64, ok bool) {
+	return m.seen.number, m.d.State == Safe && m.durable()
+}
+
+// Proof is what stands for "it is off".
+func (m *Machine) Proof() Proof {
+	switch {
+	case m.powerProof():
+		return ProofPower
+	case m.personProof():
+		return ProofPerson
+	case m.presumption():
+		return ProofPresumed
+	}
+	return ProofNone
+}
+
+// State, Why, Findings and Verification are what is to be shown.
+func (m *Machine) State() State         { return m.d.State }
+func (m *Machine) Why() Reason          { return m.d.Why }
+func (m *Machine) Findings() []Finding  { return m.findings }
+func (m *Machine) Verification() []Item { return m.items }
+
+// Watch is what is to be observed now.
+type Watch struct {
+	Probe   bool          // every 2 s, and the witness
+	Resolve bool          // look the name up every 60 s
+	SignIn  bool          // sign in while it answers
+	Poll    bool          // ask everything by the plan, and read the stream
+	AskPlug time.Duration // how often
+}
+
+// Watch tells it.
+func (m *Machine) Watch() Watch {
+	switch m.d.State {
+	case Running, Unreachable:
+		return Watch{SignIn: true, Poll: true, AskPlug: time.Minute}
+	case Checking, CountingDown:
+		return Watch{SignIn: true, Poll: true, AskPlug: questionGap}
+	case ShuttingDown, Rebooting:
+		return Watch{Probe: true, SignIn: m.phase == watching, AskPlug: questionGap}
+	case Attention:
+		return Watch{Probe: true, Resolve: true, SignIn: true, Poll: m.is(StillOn), AskPlug: questionGap}
+	}
+	return Watch{Probe: true, Resolve: true, SignIn: true, AskPlug: questionGap}
+}
+
+// observing says that nothing is asked of the recorder and nothing switched off.
+func (m *Machine) observing() bool {
+	if m.looping && m.after(m.started, quietStart) {
+		m.looping = false
+	}
+	return m.looping || m.damaged
+}
+
+func (m *Machine) observingBecause() string {
+	if m.damaged {
+		return "the journal is damaged: only observing until the recorder has answered for 10 minutes"
+	}
+	return "the program started too often: only observing until 10 quiet minutes have passed"
+}
+
+// signedIn says that the recorder let us in since t, and answers.
+func (m *Machine) signedIn(t Instant) bool {
+	v := &m.seen
+	return !v.signed.At.never() && v.signed.At.Mono >= t.Mono && v.signed.At.Mono >= v.lived.Mono && v.from.never() && v.unanswered.never() && v.other == ""
+}
+
+// lifeSince says that there was a sign of life after t.
+func (m *Machine) lifeSince(t Instant) bool {
+	return !m.seen.life.never() && m.seen.life.Mono >= t.Mono
+}
+
+// alive says that the last thing seen was life, lately.
+func (m *Machine) alive() bool {
+	v := &m.seen
+	return v.from.never() && !v.life.never() && m.now.since(v.life) <= probeGap
+}
+
+// relayNow is what is known of the relay: a report from before our last OFF says
+// nothing, nor does one of a plug that doesn't feed the recorder.
+func (m *Machine) relayNow() RelayState {
+	v := &m.seen
+	if v.bypassed || !m.sentOff.never() && v.relayAt.Mono < m.sentOff.Mono {
+		return RelayUnknown
+	}
+	return v.relay
+}
+
+// cutting says that an OFF of ours may be on its way.
+func (m *Machine) cutting() bool {
+	return (m.d.State == Cutting || m.is(CutUnconfirmed)) && !m.sentOff.never()
+}
+
+// outage says that the outage rule asks for a shutdown now, and may.
+func (m *Machine) outage() bool {
+	x := &m.mains
+	return x.Lost && x.Outage != 0 && !m.observing() &&
+		(m.d.Cancelled != x.Outage || x.Low) &&
+		(m.d.Outage != x.Outage || m.d.OutagePuts <= takeOver)
+}
+
+// low says that the battery is low in an outage.
+func (m *Machine) low() bool { return m.mains.Lost && m.mains.Low }
+
+// owed says since when power is owed with stable mains, in this state.
+func (m *Machine) owed() bool {
+	if !m.d.Seq.Owed || m.mains.Lost || !m.mains.Stable {
+		m.stable = Instant{}
+		return false
+	}
+	if m.stable.never() {
+		m.stable = m.now
+	}
+	return true
+}
+
+func (m *Machine) hearsMains(e Mains) {
+	if e.Lost && !m.mains.Lost {
+		m.lostEdge = true
+	}
+	if !e.Lost && (m.mains.Lost || m.back.never()) {
+		m.back = m.now
+	}
+	m.mains = e
+}
+
+// Memory is what would be recorded now.
+func (m *Machine) Memory() Memory { return m.d.clone() }
+
+// Since is how long the machine has been in its state.
+func (m *Machine) Since() time.Duration { return m.now.since(m.since) }
