@@ -111,6 +111,7 @@ type Sequence struct {
 	WasDown       bool // safe or presumed off when the program ended
 	CutBy         Proof
 	Offs          int  // OFFs of this intent
+	Cuts          int  // intents to cut
 	Cycled        bool // after a failed boot
 	NotSwitched   bool // this plug doesn't switch it
 	SelfBack      bool // it came back by itself
@@ -365,18 +366,20 @@ func (m *Machine) judgeProof() {
 	}
 }
 
-// wakeForProof wakes the machine when evidence gets too old.
+// wakeForProof wakes the machine when evidence that something rests on gets too
+// old.
 func (m *Machine) wakeForProof() {
 	v := &m.seen
-	if v.from.never() || m.d.State != Safe && m.d.State != Cutting {
+	if m.d.State != Safe && m.d.State != Cutting {
 		return
 	}
-	m.wakeAt(v.last.Mono + probeGap + time.Millisecond)
-	if m.d.State == Safe || m.d.Seq.CutBy == ProofPower {
-		m.wakeAt(v.low.last.Mono + readingGap + time.Millisecond)
-	}
-	if m.cfg.Witness {
-		m.wakeAt(v.witness.Mono + witnessGap + time.Millisecond)
+	for _, old := range []struct {
+		at  Instant
+		gap time.Duration
+	}{{v.last, probeGap}, {v.low.last, readingGap}, {v.witness, witnessGap}} {
+		if !old.at.never() && m.now.since(old.at) <= old.gap {
+			m.wakeAt(old.at.Mono + old.gap + time.Millisecond)
+		}
 	}
 }
 

@@ -446,6 +446,9 @@ func (b *bridge) account(out power.Output) {
 	for _, x := range out.Moves {
 		w.say("%s → %s  (%s)", x.From, x.To, x.Row)
 		w.rows[x]++
+		if !table()[x] {
+			w.fail("not in the table: %s | %s | %s", x.From, x.Row, x.To)
+		}
 		w.seenAt["state "+x.To]++
 		if x.To == "cutting" {
 			b.offs = 0

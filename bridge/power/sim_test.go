@@ -85,6 +85,11 @@ func randomPlan(r *rand.Rand) plan {
 			p.learned.Firmware = "V4.0.0"
 		}
 	}
+	if chance(r, 10) { // a home that presumes
+		p.cfg.Plug = power.Plug{Exists: true, Relay: true, Meter: chance(r, 2), Cut: power.CutPresumed}
+		p.cfg.Witness, p.fixed, p.answer, p.answers, p.comesBack, p.haltedRST, p.mute, p.haltW = true, true, "ok", nil, 0, false, false, 9
+		p.learned = power.Learned{Passed: true, Firmware: firmware, Gap: p.boot, ToSilence: p.down}
+	}
 	if p.cfg.Mains {
 		p.battery = seconds(r, 120, 3600)
 		p.upstream = chance(r, 4)

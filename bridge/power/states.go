@@ -541,10 +541,10 @@ func (m *Machine) presumedOff() bool {
 
 // waitedForProof says that power has been owed long enough without a proof.
 func (m *Machine) waitedForProof() bool {
-	switch {
-	case m.d.Seq.Action == Drill && m.d.Seq.Drill.Proven:
+	switch s := &m.d.Seq; {
+	case s.Action == Drill && s.Drill.Failed == "" && s.Drill.Proven:
 		return m.after(m.drillProof, drillUnplug)
-	case m.d.Seq.Action == Drill:
+	case s.Action == Drill && s.Drill.Failed == "":
 		return m.in(drillWait)
 	case m.cfg.Plug.Cut == CutPresumed:
 		return m.after(m.stable, owedPresumed)
@@ -597,6 +597,7 @@ func (m *Machine) cut(p Proof, row string) {
 	m.to(Cutting, row)
 	m.d.Seq.CutBy = p
 	m.d.Seq.Offs = 0
+	m.d.Seq.Cuts++
 	m.learnHalted()
 	m.switchOff()
 	m.note("intent: cut")
@@ -619,8 +620,14 @@ func (m *Machine) cutHeld() {
 		m.switchOff()
 		m.note("intent: cut")
 	default:
-		m.attention(CutUnconfirmed, "proof void or lapsed")
+		m.unconfirmed("proof void or lapsed")
 	}
+}
+
+// unconfirmed lets another OFF follow only from a whole new proof.
+func (m *Machine) unconfirmed(row string) {
+	m.attention(CutUnconfirmed, row)
+	m.void()
 }
 
 // standsForCut says that the proof of this cut still stands.
@@ -658,11 +665,11 @@ func (m *Machine) cuttingOff() bool {
 	case off:
 		return false
 	case !m.standsForCut():
-		m.attention(CutUnconfirmed, "proof void or lapsed")
+		m.unconfirmed("proof void or lapsed")
 	case !m.after(m.again, 0) || m.pending != NoEffect:
 		return false
 	case m.d.Seq.Offs >= cutTries || !m.canSwitchOff():
-		m.attention(CutUnconfirmed, "not read back")
+		m.unconfirmed("not read back")
 	default:
 		m.switchOff()
 	}
@@ -850,7 +857,7 @@ func (m *Machine) attending() bool {
 		case m.readBackOff():
 			m.off_("relay read back off")
 			return true
-		case m.proven() && m.canSwitchOff():
+		case m.d.Seq.Cuts < cutTries && m.proven() && m.canSwitchOff():
 			m.cut(ProofPower, "a whole new proof")
 			return true
 		}
