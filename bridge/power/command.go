@@ -175,13 +175,8 @@ func (m *Machine) request(c Command) {
 // that power comes back.
 func (m *Machine) cancel(c Command) {
 	switch m.d.State {
-	case Checking, CountingDown:
-		m.stopBeforePut(c)
-	case ShuttingDown, Confirming, PresumedOff, Safe, Cutting, Off:
-		if m.d.State == ShuttingDown && m.pending == PutShutdown { // its record isn't durable: it didn't leave
-			m.unput()
-		}
-		if m.d.State == ShuttingDown && m.d.Seq.Puts == 0 {
+	case ShuttingDown, Confirming, PresumedOff, Safe, Cutting, Off, Checking, CountingDown, Rebooting:
+		if m.beforePut() {
 			m.stopBeforePut(c)
 			return
 		}
@@ -190,6 +185,22 @@ func (m *Machine) cancel(c Command) {
 	default:
 		m.refuse(c, "nothing", "there is nothing to cancel")
 	}
+}
+
+// beforePut says that nothing was asked of the recorder yet. A request whose
+// record isn't durable didn't leave.
+func (m *Machine) beforePut() bool {
+	switch m.d.State {
+	case Checking, CountingDown:
+		return true
+	case ShuttingDown, Rebooting:
+		if m.pending == PutShutdown || m.pending == PutReboot {
+			m.pending = NoEffect
+			m.unput()
+		}
+		return m.d.Seq.Puts == 0
+	}
+	return false
 }
 
 func (m *Machine) stopBeforePut(c Command) {
@@ -202,26 +213,26 @@ func (m *Machine) stopBeforePut(c Command) {
 
 // powerOn switches on, or sees to it that this happens.
 func (m *Machine) powerOn(c Command, fresh bool) {
-	v := &m.seen
 	if !m.cfg.Plug.Exists {
 		m.refuse(c, "no_plug", "no plug is configured: plug the recorder in by hand")
 		return
 	}
 	cycle := fresh && !c.Plain && m.cfg.Plug.mayCut() && !m.observing() && !m.d.NoCuts
 	switch m.d.State {
-	case Running, Rebooting, Booting:
+	case Running, Booting:
 		m.done(c, "it is on")
-	case Checking, CountingDown:
-		m.stopBeforePut(c)
 	case Safe:
-		if !cycle || !m.canSwitchOff() || !m.powerProof() || !m.durable() {
+		if !cycle {
 			m.refuse(c, "is_on", "its plug is on and may not be switched off now: switch it off and on by hand")
 			return
 		}
 		m.owe()
 		m.done(c, "it is switched off and on")
-		m.cut(ProofPower, "power_on")
-	case ShuttingDown, Confirming, Cutting:
+	case Checking, CountingDown, ShuttingDown, Rebooting, Confirming, Cutting:
+		if m.beforePut() {
+			m.stopBeforePut(c)
+			return
+		}
 		m.owe()
 		m.done(c, "the recorder is switched on again afterwards")
 	case Off:
@@ -252,9 +263,7 @@ func (m *Machine) powerOn(c Command, fresh bool) {
 		}
 	case Unreachable:
 		m.done(c, "")
-		if v.relay != RelayOn {
-			m.do(SwitchOn)
-		}
+		m.do(SwitchOn)
 	}
 }
 

@@ -53,16 +53,21 @@
 //	checking | nothing blocks | counting_down
 //	checking | checked | running, attention(still_on)
 //	checking | blocked | running, attention(still_on)
-//	checking, counting_down, shutting_down | cancel | running, attention(still_on)
+//	checking, counting_down, shutting_down, rebooting | cancel | running, attention(still_on)
 //	checking, counting_down | mains back | running
 //	checking, counting_down | the outage takes it over | checking
 //	counting_down | counted down | shutting_down, rebooting
 //	counting_down | the journal can't be written | running, attention(still_on)
-//	shutting_down, rebooting | a hard finding | running, attention(still_on), checking
-//	shutting_down, rebooting | refused | running, attention(still_on), checking
-//	shutting_down, rebooting | nothing was sent | running, attention(still_on), checking
-//	shutting_down, rebooting | busy | running, attention(still_on), checking
-//	shutting_down, rebooting | the journal can't be written | running, attention(still_on), checking
+//	shutting_down | a hard finding | running, attention(still_on), checking
+//	rebooting | a hard finding | running, attention(still_on)
+//	shutting_down | refused | running, attention(still_on), checking
+//	rebooting | refused | running, attention(still_on)
+//	shutting_down | nothing was sent | running, attention(still_on), checking
+//	rebooting | nothing was sent | running, attention(still_on)
+//	shutting_down | busy | running, attention(still_on), checking
+//	rebooting | busy | running, attention(still_on)
+//	shutting_down | the journal can't be written | running, attention(still_on), checking
+//	rebooting | the journal can't be written | running, attention(still_on)
 //	shutting_down | a hard finding, after a request that counts | confirming
 //	shutting_down | refused, after a request that counts | confirming
 //	shutting_down | nothing was sent, after a request that counts | confirming
@@ -83,13 +88,11 @@
 //	presumed_off | power owed, presumption | cutting
 //	presumed_off | power owed, no proof | attention(unproven)
 //	presumed_off, attention(unproven) | person's proof, then power_on | cutting
-//	safe | alive, its relay was switched | booting
 //	safe | alive | attention(came_back)
 //	safe | relay off, not by us | off
 //	safe | proof void or lapsed | confirming
 //	safe, cutting | the journal can't be written | confirming
 //	safe | the plug may cut | cutting
-//	safe | power_on | cutting
 //	cutting | alive | attention(came_back)
 //	cutting, attention(cut_unconfirmed) | relay read back off | off
 //	cutting | proof void or lapsed | attention(cut_unconfirmed)
@@ -120,6 +123,7 @@
 //	attention(wrong_device) | the old serial number again | booting
 //	attention(journal_damaged) | signed in for 10 minutes: a new journal | booting
 //	attention(* but journal_damaged) | power is owed, its relay is off | powering_on
+//	attention(* but journal_damaged) | observing, its relay is off | powering_on
 //	attention(* but journal_damaged) | outage, signed in | checking
 //	* but safe, cutting, off, powering_on, presumed_off, attention(power_lost), attention(journal_damaged) | relay off, not by us | attention(power_lost)
 //	* | restart: damaged journal | attention(journal_damaged)

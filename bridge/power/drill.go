@@ -12,7 +12,7 @@ type Learned struct {
 	At        time.Time
 	ToSilence time.Duration // from the request to the first silence
 	Gap       time.Duration // silence of a restart
-	Boot      time.Duration // from power to the first answer
+	Boot      time.Duration // from power to the first sign-in
 	Running   float64       // watts, median
 	Lowest    float64       // in the restart
 	Halted    float64
@@ -35,6 +35,7 @@ type DrillRun struct {
 	Leg       int // 2 after the restart was verified
 	Gap       time.Duration
 	ToSilence time.Duration
+	Boot      time.Duration
 	Proven    bool   // by the meter or a person
 	Failed    string // why
 	Readings  []GapReading
@@ -105,7 +106,7 @@ func (m *Machine) passDrill(verdict string) {
 	if d.Failed != "" {
 		return
 	}
-	l := Learned{Passed: true, Firmware: m.d.Firmware, At: m.now.Wall, ToSilence: d.ToSilence, Gap: d.Gap, Running: s.Baseline, OffWatts: minOffWatts}
+	l := Learned{Passed: true, Firmware: m.d.Firmware, At: m.now.Wall, ToSilence: d.ToSilence, Gap: d.Gap, Boot: d.Boot, Running: s.Baseline, OffWatts: minOffWatts}
 	if len(d.Halted) > 0 && s.Baseline > 0 {
 		l.Halted = slices.Max(d.Halted)
 		l.OffWatts = max(minOffWatts, min(l.Halted*1.1, s.Baseline/2))

@@ -20,7 +20,6 @@ type evidence struct {
 	relay     RelayState
 	relayAt   Instant // last report
 	relayFrom Instant // first report of this state
-	switched  Instant // last time it went on
 	heard     Instant // anything of the plug
 	supplyBad bool    // since the request the supply wasn't known to be on all the time
 	bypassed  bool    // the recorder answered while the relay was off: this plug doesn't feed it
@@ -217,9 +216,6 @@ func (m *Machine) reportsRelay(at Instant, e Relay) {
 	}
 	if e.State == RelayOn {
 		v.bypassed = false
-		if v.relay != RelayOn {
-			v.switched = at
-		}
 	}
 	v.relay, v.relayAt = e.State, at
 	if e.State == RelayUnknown {
@@ -318,7 +314,10 @@ func (m *Machine) quiet() time.Duration {
 }
 
 func (m *Machine) offWatts() float64 {
-	w := m.d.Learned.offWatts()
+	w := minOffWatts
+	if m.d.Learned.on(m.d.Firmware) {
+		w = m.d.Learned.offWatts()
+	}
 	if m.cfg.OffWatts > 0 {
 		w = min(w, m.cfg.OffWatts)
 	}

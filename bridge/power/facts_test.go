@@ -19,10 +19,13 @@ func (w *world) facts() power.Facts {
 	if s != power.Alive || !http || w.rec.phase != "running" {
 		return power.Facts{}
 	}
+	if w.locked {
+		return power.Facts{Serial: ownSerial, Firmware: firmware, SignIn: power.SignInDenied, SignInEvidence: "locked"}
+	}
 	return power.Facts{
-		Serial: ownSerial, Firmware: firmware, SignIn: power.SignInOK,
+		Serial: ownSerial, Firmware: firmware, SignIn: power.SignInOK, RuntimeShort: yes(w.weak),
 		Right: power.Seen{Told: w.plan.right}, Support: power.Seen{},
-		Upgrading: yes(false), Formatting: yes(false), Repairing: yes(false), RAIDError: yes(false), SelfTest: yes(false), Exporting: yes(false),
+		Upgrading: yes(w.upgrading), Formatting: yes(false), Repairing: yes(false), RAIDError: yes(false), SelfTest: yes(false), Exporting: yes(false),
 		PlugReachable: yes(!w.plug.away), PlugReturns: yes(true), WitnessAnswers: yes(w.wit), FixedAddress: yes(w.plan.fixed),
 		Before: power.Before{Address: "192.0.2.10", FixedAddress: w.plan.fixed, Uptime: w.uptime(), UptimeTold: w.plan.tellsUptime, Online: []string{"1", "2"}, Recording: []string{"1"}, Disks: []string{"1 ok"}},
 	}
@@ -36,7 +39,7 @@ func (w *world) after() power.After {
 	}
 	a := power.After{Serial: ownSerial, Uptime: w.uptime(), UptimeTold: w.plan.tellsUptime, Online: []string{"1", "2"}, Recording: []string{"1"}, Disks: []string{"1 ok"},
 		ChannelsTold: true, RecordingTold: true, DisksTold: true, ClockWrong: yes(false), CleanStop: power.Seen{Told: w.plan.cleanLog}, Errors: yes(false)}
-	if w.t-w.rec.since < 30*time.Second {
+	if w.t-w.rec.since < 30*time.Second || w.camera {
 		a.Online = nil
 	}
 	return a

@@ -526,3 +526,6 @@ func (m *Machine) Memory() Memory { return m.d.clone() }
 
 // Since is how long the machine has been in its state.
 func (m *Machine) Since() time.Duration { return m.now.since(m.since) }
+
+// Damaged says that the journal was damaged and no new one has begun.
+func (m *Machine) Damaged() bool { return m.damaged }

@@ -20,7 +20,7 @@ type bridge struct {
 	busy    bool // in fsync, or paused
 	inbox   []power.Event
 	records []power.Record // durable ones
-	damaged bool
+	damaged bool           // the journal
 	gate    gate
 	open    uint64
 	ids     int
@@ -105,6 +105,12 @@ func (b *bridge) kill() {
 	b.dead, b.busy, b.open = true, false, 0
 	b.life++
 	b.inbox = nil
+}
+
+// damage lets the next start find a damaged journal.
+func (b *bridge) damage() {
+	b.damaged = true
+	b.w.say("the journal is damaged")
 }
 
 func (b *bridge) restart() {
@@ -194,8 +200,11 @@ func (b *bridge) take(out power.Output) {
 		return
 	}
 	r := *out.Record
+	if slices.ContainsFunc(r.What, func(s string) bool { return strings.Contains(s, "a new journal") }) {
+		b.damaged = false
+	}
 	switch {
-	case w.plan.failing:
+	case w.plan.failing, b.damaged && b.m.Damaged():
 		b.lossy = true
 		b.publish(out)
 		b.stepNow(power.Committed{Number: r.Number(), Commit: power.Failed})
@@ -292,6 +301,7 @@ func (b *bridge) tickSafe() {
 		return // lapsed a moment ago: the loop lowers it with its next step
 	}
 	w.seenAt["safe said"]++
+	w.saidAt = w.t
 	w.danger("safe", power.ProofPower)
 	b.timely()
 }
@@ -446,6 +456,9 @@ func (b *bridge) account(out power.Output) {
 	for _, x := range out.Moves {
 		w.say("%s → %s  (%s)", x.From, x.To, x.Row)
 		w.rows[x]++
+		if w.moved != nil {
+			w.moved(x)
+		}
 		if !table()[x] {
 			w.fail("not in the table: %s | %s | %s", x.From, x.Row, x.To)
 		}
@@ -476,6 +489,9 @@ func (b *bridge) answered(a power.Answer) {
 	w := b.w
 	w.say("answer to %s: %s %s %s", a.Action, a.Type, a.Reason, a.Message)
 	w.verdicts[string(a.Type)]++
+	if w.told != nil {
+		w.told(a)
+	}
 	if a.ID == "" {
 		return
 	}
@@ -522,7 +538,10 @@ func (b *bridge) probe() {
 	s, http := w.sight()
 	at := w.now()
 	wait := 20 * time.Millisecond
-	if s == power.Silent {
+	switch {
+	case w.plan.instant:
+		wait = 0
+	case s == power.Silent:
 		wait = 1500 * time.Millisecond
 	}
 	b.later(wait, func() {
@@ -531,7 +550,7 @@ func (b *bridge) probe() {
 		}
 		b.deliver(power.Probe{At: at, Sight: s, HTTP: http})
 	})
-	if b.watch().Resolve && w.rec.moved && int(w.t/time.Second)%60 < 2 && (w.rec.phase == "running" || w.rec.phase == "busy") && w.net {
+	if b.watch().Resolve && w.rec.moved && !w.plan.numeric && !w.noLookup && int(w.t/time.Second)%60 < 2 && (w.rec.phase == "running" || w.rec.phase == "busy") && w.net {
 		w.rec.moved, w.rec.stranger = false, false
 		b.deliver(power.Probe{At: w.now(), Sight: power.Alive, HTTP: true})
 	}
@@ -547,7 +566,9 @@ func (b *bridge) poll() {
 	switch {
 	case s != power.Alive || !http:
 		b.deliver(power.NoAnswer{At: at})
-	case w.rec.phase == "running":
+	case w.rec.phase == "running" && w.rec.stranger:
+		b.deliver(power.SignedIn{At: at, Serial: "DS-7604NI-K1-9876543210", Firmware: firmware, Uptime: w.uptime(), UptimeTold: true})
+	case w.rec.phase == "running" && !w.locked:
 		b.deliver(power.SignedIn{At: at, Serial: ownSerial, Firmware: firmware, Uptime: w.uptime(), UptimeTold: w.plan.tellsUptime})
 	default:
 		b.deliver(power.Answered{At: at})
@@ -556,7 +577,7 @@ func (b *bridge) poll() {
 
 func (b *bridge) ask() {
 	w, x := b.w, b.watch()
-	if x.AskPlug == 0 || w.t-b.asked < x.AskPlug || w.plan.pushes > 0 || !w.plan.cfg.Plug.Exists {
+	if x.AskPlug == 0 || w.t-b.asked < x.AskPlug || w.plan.pushes > 0 || !w.plan.cfg.Plug.Exists || w.unasked {
 		return
 	}
 	b.asked = w.t

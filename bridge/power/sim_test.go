@@ -19,7 +19,7 @@ import (
 
 var (
 	seedFlag  = flag.Uint64("seed", 0, "replay one seed of the simulator with its transcript")
-	seedsFlag = flag.Uint64("seeds", 5000, "how many seeds the simulator tries")
+	seedsFlag = flag.Uint64("seeds", 5000/slower, "how many seeds the simulator tries")
 	firstFlag = flag.Uint64("first", 1, "the first of them")
 )
 
@@ -99,9 +99,10 @@ func randomPlan(r *rand.Rand) plan {
 
 // schedule lets things happen to a home.
 func schedule(w *world, r *rand.Rand) {
+	w.plan.twin = chance(r, 3)
 	for range r.IntN(7) {
 		d := seconds(r, 0, 1800)
-		switch r.IntN(22) {
+		switch r.IntN(23) {
 		case 0:
 			w.at(d, w.br.restart)
 		case 1:
@@ -169,6 +170,11 @@ func schedule(w *world, r *rand.Rand) {
 			w.at(d+pick(r, seconds(r, 2, 20), seconds(r, 60, 400), seconds(r, 400, 1800)), func() { w.mainsBack() })
 		case 20:
 			w.at(d, func() { w.mains.low = w.mains.lost })
+		case 22:
+			if chance(r, 3) {
+				w.at(d, w.br.damage)
+				w.at(d+seconds(r, 0, 60), w.br.restart)
+			}
 		case 21:
 			w.at(d, func() { w.plan.answer = pick(w.rng, "ok", "ignore", "reboot", "lost") })
 		}

@@ -56,6 +56,10 @@ func (m *Machine) everywhere() bool {
 			m.switchOn("power is owed, its relay is off")
 			return true
 		}
+		if m.observing() && relay == RelayOff && !m.d.PersonDown && !m.mains.Lost && m.mains.Stable && m.after(later(m.back, m.since), observedOn) && !m.is(JournalDamaged) {
+			m.switchOn("observing, its relay is off")
+			return true
+		}
 		if m.outage() && !m.is(JournalDamaged) && m.signedIn(m.since) {
 			m.outageBegins("outage, signed in")
 			return true
@@ -173,13 +177,17 @@ func (m *Machine) circumstances() Circumstances {
 
 // often says that one more shutdown would wear the disks.
 func (m *Machine) often() bool {
-	day := 0
+	day, week := 0, 0
 	for _, t := range m.d.Shutdowns {
-		if age := m.now.Wall.Sub(t); age >= 0 && age < 24*time.Hour {
+		age := m.now.Wall.Sub(t)
+		if age >= 0 && age < 24*time.Hour {
 			day++
 		}
+		if age >= 0 && age < 7*24*time.Hour {
+			week++
+		}
 	}
-	return day >= 1 || len(m.d.Shutdowns) >= 3
+	return day >= 1 || week >= 3
 }
 
 // collected judges facts.
@@ -314,6 +322,7 @@ func (m *Machine) looked(f Facts) {
 	if s.Attempt == 1 && s.Puts == 0 {
 		s.Before = f.Before
 		s.Baseline = m.baseline(baselineAge)
+		s.NoPresumption = false // what was seen before the request says nothing
 	}
 	m.put()
 }
@@ -570,8 +579,6 @@ func (m *Machine) presumption() bool {
 
 func (m *Machine) safe() bool {
 	switch {
-	case m.lifeSince(m.since) && m.seen.switched.Mono >= m.since.Mono && !m.seen.switched.never():
-		m.boot("alive, its relay was switched")
 	case m.lifeSince(m.since):
 		m.attention(CameBack, "alive")
 	case m.relayNow() == RelayOff:
@@ -755,6 +762,9 @@ func (m *Machine) rebooting() bool {
 func (m *Machine) booting() bool {
 	v := &m.seen
 	in := m.signedIn(m.since)
+	if d := &m.d.Seq.Drill; in && d.Leg == 2 && d.Boot == 0 {
+		d.Boot = m.now.since(m.since)
+	}
 	switch {
 	case m.onLife && v.signed.At.Mono < m.since.Mono && m.silentFor(lostAgain):
 		m.to(Confirming, "silent again before it signed in")

@@ -36,6 +36,19 @@ type world struct {
 	seenAt   map[string]int   // positions, proofs and rows that were reached
 	rows     map[power.Move]int
 	verdicts map[string]int
+
+	// What befalls no random home.
+	noLookup  bool               // the name server is away
+	locked    bool               // the recorder's account
+	upgrading bool               // the recorder's firmware
+	weak      bool               // the battery: runtime is short
+	camera    bool               // one of them stays away
+	unasked   bool               // questions to the plug get lost
+	readAt    time.Duration      // of the last reading
+	saidAt    time.Duration      // safe, the last time
+	moved     func(power.Move)   // sees every row that is taken
+	told      func(power.Answer) // sees every answer
+	happens   func(string)       // sees what is true of recorder and plug
 }
 
 // plan is what this world's things are like.
@@ -68,7 +81,15 @@ type plan struct {
 	commit   time.Duration // of each record
 	failing  bool          // the journal can't be written
 	learned  power.Learned
+	twin     bool // the stranger is a recorder as well
 	upstream bool // the plug hangs on mains, not on the battery
+
+	// What no random home has.
+	flushW     float64       // while it flushes; 0: as it runs
+	relayEvery time.Duration // it reports its relay so seldom; 0: with every report
+	chatter    time.Duration // it reports something else in between, with the cached figure
+	numeric    bool          // its address is configured, not its name
+	instant    bool          // a probe takes no time
 }
 
 // device is the recorder as it is.
@@ -91,6 +112,7 @@ type socket struct {
 	was     float64 // the figure it caches
 	zero    bool    // the next reading is a false zero
 	cut     time.Duration
+	told    time.Duration // when it last reported its relay
 }
 
 type supply struct {
@@ -183,6 +205,9 @@ func newWorld(p plan, seed uint64) *world {
 	if p.pushes > 0 {
 		w.every(p.pushes, func() { w.report(false) })
 	}
+	if p.chatter > 0 {
+		w.every(p.chatter, func() { w.report(false) })
+	}
 	w.every(time.Second, w.br.tickSafe)
 	w.every(5*time.Second, w.br.tellMains)
 	if p.cfg.Witness {
@@ -226,6 +251,9 @@ func (w *world) enter(phase string) {
 	w.rec.phase, w.rec.since = phase, w.t
 	w.rec.turn++
 	w.say("recorder is %s", phase)
+	if w.happens != nil {
+		w.happens("the recorder is " + phase)
+	}
 }
 
 // then plans the next phase, unless something comes between.
@@ -283,6 +311,8 @@ func (w *world) watts() float64 {
 		return w.plan.haltW
 	case w.rec.phase == "booting":
 		return w.plan.bootW
+	case w.rec.phase == "flushing" && w.plan.flushW > 0:
+		return w.plan.flushW
 	}
 	return w.plan.runW
 }
@@ -292,10 +322,12 @@ func (w *world) watts() float64 {
 // sight is what a probe to the known address sees.
 func (w *world) sight() (power.Sight, bool) {
 	switch {
+	case w.noLookup:
+		return power.Uncertain, false
 	case !w.net:
 		return power.Silent, false
 	case w.rec.stranger:
-		return power.Alive, false
+		return power.Alive, w.plan.twin
 	case w.rec.moved:
 		return power.Silent, false
 	}
@@ -319,7 +351,8 @@ func (w *world) report(asked bool) {
 		return
 	}
 	at := w.now()
-	if p.Relay && !w.plan.mute {
+	if p.Relay && !w.plan.mute && w.t-w.plug.told >= w.plan.relayEvery {
+		w.plug.told = w.t
 		s := power.RelayOff
 		if w.plug.on {
 			s = power.RelayOn
@@ -341,6 +374,7 @@ func (w *world) report(asked bool) {
 		w.plug.counter++
 		r.Stamp = fmt.Sprint(w.plug.counter)
 	}
+	w.readAt = w.t
 	w.br.deliver(r)
 }
 
@@ -354,6 +388,9 @@ func (w *world) switchPlug(on bool, why string) {
 	}
 	w.plug.on = on
 	w.say("plug is %v (%s)", on, why)
+	if w.happens != nil {
+		w.happens(fmt.Sprintf("the plug is switched %s by %s", map[bool]string{true: "on", false: "off"}[on], why))
+	}
 	w.settle(why)
 	w.at(200*time.Millisecond, func() { w.report(false) })
 }
