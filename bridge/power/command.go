@@ -131,7 +131,7 @@ func (m *Machine) envelope(c Command) (fresh, judged bool) {
 	age := m.now.Wall.Sub(c.At)
 	fresh = age <= m.timers.CommandLife && age >= -commandSkew
 	switch {
-	case fresh && len(m.ids) >= maxIDs && c.Action != PowerOn && c.Action != Cancel:
+	case fresh && max(len(m.ids), len(m.d.Accepted)) >= maxIDs && c.Action != PowerOn && c.Action != Cancel:
 		m.refuse(c, "too_many_ids", "too many commands lately; try again in two minutes")
 		return false, true
 	case fresh && len(m.ids) < maxIDs:
@@ -237,8 +237,8 @@ func (m *Machine) powerOn(c Command, fresh bool) {
 		m.done(c, "the recorder is switched on again afterwards")
 	case Off:
 		m.owe()
+		m.d.Seq.OnAsked = true
 		m.done(c, "")
-		m.switchOn("power_on")
 	case PoweringOn:
 		m.done(c, "")
 		m.again = m.now

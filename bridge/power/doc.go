@@ -97,8 +97,8 @@
 //	cutting, attention(cut_unconfirmed) | relay read back off | off
 //	cutting | proof void or lapsed | attention(cut_unconfirmed)
 //	cutting | not read back | attention(cut_unconfirmed)
-//	off | power is owed | powering_on
-//	off, presumed_off, attention(*) | power_on | powering_on
+//	off | power is owed or asked for | powering_on
+//	presumed_off, attention(* but journal_damaged) | power_on | powering_on
 //	off, powering_on | signed in | booting
 //	off | relay on, not by us | booting
 //	powering_on | relay read back on | booting

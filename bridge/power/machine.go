@@ -12,13 +12,14 @@ type Machine struct {
 	d      Memory
 
 	// All below is volatile.
-	now    Instant
-	out    Output
-	notes  []string // what the record of this step is about
-	seen   evidence
-	mains  Mains
-	back   Instant // since when mains isn't lost
-	stable Instant // since when power is owed and mains is stable, in this state
+	now      Instant
+	out      Output
+	notes    []string // what the record of this step is about
+	seen     evidence
+	mains    Mains
+	back     Instant // since when mains isn't lost
+	stable   Instant // since when power is owed and mains is stable, in this state
+	owedFrom Instant // the same, whatever the state
 
 	since        Instant // entry into the state
 	phase        phase
@@ -83,7 +84,6 @@ type Memory struct {
 	OutagePuts       int
 	Cancelled        uint64 // an outage that a person cancelled
 	NoCuts           bool   // the recorder's log found an unclean stop after safe
-	PersonDown       bool   // a person's shutdown, and nobody asked for power since
 }
 
 // Sequence is what runs. The zero Sequence is none.
@@ -95,6 +95,7 @@ type Sequence struct {
 	Asked    bool // and its verdict isn't told
 	Back     bool // it began in attention(still_on)
 	Owed     bool // power must come back
+	OnAsked  bool // somebody asked for it, whatever the mains does
 	Restored bool // a restart came between
 
 	Attempt            int  // 1 or 2
@@ -181,6 +182,7 @@ func (m *Machine) Step(now Instant, e Event) Output {
 		}
 	}
 	for range 8 {
+		m.countOwed()
 		if m.out.Effect.Kind != NoEffect || !m.row() {
 			break
 		}
@@ -316,11 +318,16 @@ func (m *Machine) backTo(row string, t AnswerType, reason, message string) {
 
 // owe makes sure that power comes back.
 func (m *Machine) owe() {
-	m.d.PersonDown = false
 	if !m.d.Seq.Owed {
 		m.d.Seq.Owed = true
 		m.note("power is owed")
 	}
+}
+
+// personDown says that a person's shutdown is on record, and nobody asked for
+// power since.
+func (m *Machine) personDown() bool {
+	return m.d.Seq.Action == Shutdown && m.d.Seq.Puts > 0 && !m.d.Seq.Owed
 }
 
 // committed takes in what became of the last record.
@@ -499,16 +506,24 @@ func (m *Machine) outage() bool {
 // low says that the battery is low in an outage.
 func (m *Machine) low() bool { return m.mains.Lost && m.mains.Low }
 
-// owed says since when power is owed with stable mains, in this state.
-func (m *Machine) owed() bool {
-	if !m.d.Seq.Owed || m.mains.Lost || !m.mains.Stable {
-		m.stable = Instant{}
-		return false
+// owed says that power must come back now: it is owed, and mains is stable.
+func (m *Machine) owed() bool { return m.d.Seq.Owed && !m.mains.Lost && m.mains.Stable }
+
+// countOwed notes since when that is so, and since when in this state.
+func (m *Machine) countOwed() {
+	if !m.owed() {
+		m.stable, m.owedFrom = Instant{}, Instant{}
+		return
 	}
-	if m.stable.never() {
-		m.stable = m.now
+	m.stable, m.owedFrom = first(m.stable, m.now), first(m.owedFrom, m.now)
+}
+
+// first is a, or b if a never was.
+func first(a, b Instant) Instant {
+	if a.never() {
+		return b
 	}
-	return true
+	return a
 }
 
 func (m *Machine) hearsMains(e Mains) {

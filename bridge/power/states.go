@@ -56,7 +56,7 @@ func (m *Machine) everywhere() bool {
 			m.switchOn("power is owed, its relay is off")
 			return true
 		}
-		if m.observing() && relay == RelayOff && !m.d.PersonDown && !m.mains.Lost && m.mains.Stable && m.after(later(m.back, m.since), observedOn) && !m.is(JournalDamaged) {
+		if m.observing() && relay == RelayOff && !m.personDown() && !m.mains.Lost && m.mains.Stable && m.after(later(m.back, m.since), observedOn) && !m.is(JournalDamaged) {
 			m.switchOn("observing, its relay is off")
 			return true
 		}
@@ -108,9 +108,7 @@ func (m *Machine) outageBegins(row string) {
 	if m.d.Outage != m.mains.Outage {
 		m.d.Outage, m.d.OutagePuts = m.mains.Outage, 0
 	}
-	down := m.d.PersonDown
 	m.begin(Outage, Command{Action: Outage})
-	m.d.PersonDown = down
 	m.to(Checking, row)
 }
 
@@ -347,7 +345,6 @@ func (m *Machine) put() {
 		m.d.Shutdowns = append(slices.DeleteFunc(m.d.Shutdowns, week), m.now.Wall)
 		m.d.Shutdowns = m.d.Shutdowns[max(0, len(m.d.Shutdowns)-10):]
 	}
-	m.d.PersonDown = kind == PutShutdown && !s.Owed
 	m.phase = putting
 	m.seen.longest, m.seen.began, m.seen.supplyBad = 0, Instant{}, m.relayNow() != RelayOn
 	m.restartReadings()
@@ -359,7 +356,6 @@ func (m *Machine) put() {
 func (m *Machine) unput() {
 	s := &m.d.Seq
 	s.Puts--
-	m.d.PersonDown = false
 	if s.Action == Outage {
 		m.d.OutagePuts--
 	}
@@ -699,8 +695,8 @@ func (m *Machine) off() bool {
 		m.boot("signed in")
 	case v.relay == RelayOn && v.relayAt.Mono >= m.since.Mono:
 		m.boot("relay on, not by us")
-	case m.owed() && m.in(m.timers.MinOff):
-		m.switchOn("power is owed")
+	case (m.owed() || m.d.Seq.OnAsked) && m.in(m.timers.MinOff):
+		m.switchOn("power is owed or asked for")
 	default:
 		return false
 	}
@@ -710,7 +706,6 @@ func (m *Machine) off() bool {
 // switchOn switches on, and goes on doing so.
 func (m *Machine) switchOn(row string) {
 	m.to(PoweringOn, row)
-	m.d.PersonDown = false
 	m.tryOn()
 }
 
@@ -836,7 +831,6 @@ func (m *Machine) ends(verdict, row string) {
 		m.finish(Finished, verdict, "the recorder runs again: "+verdict)
 	}
 	m.d.Seq = Sequence{}
-	m.d.PersonDown = false
 	m.to(Running, row)
 }
 
@@ -891,7 +885,7 @@ func (m *Machine) damagedJournal(in bool) bool {
 		m.d.Seq = Sequence{}
 		m.boot("signed in for 10 minutes: a new journal")
 		return true
-	case m.relayNow() == RelayOff && !m.d.PersonDown && !m.mains.Lost && m.mains.Stable && m.after(later(m.back, m.since), observedOn) && m.after(m.again, 0):
+	case m.relayNow() == RelayOff && !m.personDown() && !m.mains.Lost && m.mains.Stable && m.after(later(m.back, m.since), observedOn) && m.after(m.again, 0):
 		m.tryOn()
 		return true
 	}

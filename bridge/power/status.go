@@ -119,8 +119,8 @@ func (m *Machine) Needs() []string {
 		}
 	}
 	add(m.d.State == Attention, string(m.d.Why))
-	add(m.d.State == Unreachable && m.in(unreachableFor), "unreachable")
-	add(m.d.State == Safe && m.owed() && !m.cfg.Plug.mayCut() && m.after(m.stable, waitsForPower), "waits_for_power")
+	add(m.d.State == Unreachable && m.now.since(m.since) >= unreachableFor, "unreachable")
+	add((m.d.State == Safe || m.d.State == Confirming || m.d.State == Cutting) && m.now.since(m.owedFrom) >= waitsForPower && !m.owedFrom.never(), "waits_for_power")
 	add(m.d.State == PoweringOn && m.tries > cutTries, "plug")
 	add(m.d.Learned.Passed && m.d.Firmware != "" && m.d.Learned.Firmware != m.d.Firmware, "drill_due")
 	add(m.d.NoCuts, "unclean_stop")
