@@ -5,14 +5,15 @@ import (
 	"time"
 )
 
-// Told is what a question brought. A device that doesn't tell leaves NotTold,
-// which is never taken for No.
+// Told is what a question brought. NotTold means that no answer came, which is
+// never taken for No; NotOffered that this device has no such answer.
 type Told int8
 
 const (
 	NotTold Told = iota
 	No
 	Yes
+	NotOffered
 )
 
 // Seen is a fact with what it was seen from.
@@ -96,13 +97,15 @@ func Preflight(f Facts, c Circumstances) []Finding {
 	add := func(s Severity, id, text, advice, evidence string) {
 		found = append(found, Finding{ID: id, Severity: s, Text: text, Advice: advice, Evidence: evidence})
 	}
-	// seen adds a finding for a Yes, and a soft one by hand if nothing was told.
+	// seen adds a finding for a Yes, and a soft one by hand if no answer came.
 	seen := func(s Severity, id string, x Seen, text, advice string) {
 		switch {
 		case x.Told == Yes:
 			add(s, id, text, advice, x.Evidence)
 		case x.Told == NotTold && hands && s != Info:
-			add(Soft, id, "It isn't known whether this is so: "+text, "Look at the recorder's screen, then ask again.", x.Evidence)
+			add(Soft, id, "No answer came to the question whether this is so: "+text, "Look at the recorder's screen, then ask again.", x.Evidence)
+		case x.Told == NotOffered:
+			add(Info, id, "This recorder doesn't tell whether this is so: "+text, "", x.Evidence)
 		}
 	}
 	drilled := c.Learned.on(f.Firmware)
@@ -122,7 +125,7 @@ func Preflight(f Facts, c Circumstances) []Finding {
 	switch {
 	case f.Right.Told == No:
 		add(Hard, "right", "The account may not shut the recorder down.", "Give the user the right Remote: Shutdown/Reboot.", f.Right.Evidence)
-	case f.Right.Told == NotTold && !drilled && hands:
+	case f.Right.Told != Yes && !drilled && hands:
 		add(Soft, "right", "It isn't known whether the account may shut the recorder down.", "A drill proves it.", f.Right.Evidence)
 	}
 	switch {
@@ -202,7 +205,7 @@ func plug(f Facts, c Circumstances, add func(s Severity, id, text, advice, evide
 		add(Soft, "plug", "The plug doesn't answer.", "Look at the plug: without it the recorder stays on.", f.PlugReachable.Evidence)
 	case !p.Relay:
 		add(Soft, "plug", "The plug doesn't tell whether it is on.", "Choose a plug that does.", "")
-	case !c.MeterFresh:
+	case !c.MeterFresh && p.Cut != CutPresumed:
 		add(Soft, "plug", "The plug sends no fresh power readings.", "Nothing can be proven without them.", f.PlugReachable.Evidence)
 	case f.PlugReturns.Told == No:
 		add(Soft, "plug", "The plug stays off when power returns.", "Set its power-on behaviour to on.", f.PlugReturns.Evidence)

@@ -340,7 +340,7 @@ func (b *bridge) effect(e power.Effect) {
 	case power.PutShutdown, power.PutReboot:
 		b.put(e)
 	case power.SwitchOn:
-		if !w.plug.away {
+		if !w.plug.away && !w.deafPlug {
 			w.at(w.plan.latency, func() { w.switchPlug(true, "us") })
 		}
 	case power.SwitchOff:

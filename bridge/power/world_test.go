@@ -44,6 +44,7 @@ type world struct {
 	weak      bool               // the battery: runtime is short
 	camera    bool               // one of them stays away
 	unasked   bool               // questions to the plug get lost
+	deafPlug  bool               // it doesn't obey ON
 	readAt    time.Duration      // of the last reading
 	saidAt    time.Duration      // safe, the last time
 	moved     func(power.Move)   // sees every row that is taken
