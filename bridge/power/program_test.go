@@ -47,6 +47,28 @@ type bridge struct {
 	lastOff    time.Duration
 	starts     []time.Duration
 	owedSince  time.Duration
+
+	// dies is asked at each record and effect whether the program ends there; nil:
+	// never.
+	dies func(dying, power.Output) bool
+}
+
+// dying is where in a commit a program may end.
+type dying string
+
+const (
+	unrecorded dying = "nothing recorded"
+	undone     dying = "recorded and not done"
+	unanswered dying = "done and answer lost"
+)
+
+// ends kills the program there, if it is to die there.
+func (b *bridge) ends(d dying, out power.Output) bool {
+	if b.dies == nil || out.Record == nil && out.Effect.Kind == power.NoEffect || !b.dies(d, out) {
+		return false
+	}
+	b.kill()
+	return true
 }
 
 // gate is the small object that lets safe and OFF out.
@@ -186,6 +208,9 @@ func (b *bridge) take(out power.Output) {
 	if !ok {
 		b.gate.up = 0
 	}
+	if b.ends(unrecorded, out) {
+		return
+	}
 	e := out.Effect
 	if e.Kind == power.SwitchOn {
 		b.effect(e)
@@ -196,7 +221,9 @@ func (b *bridge) take(out power.Output) {
 		if e.Kind != power.NoEffect && e.Kind != power.SwitchOn {
 			b.effect(e)
 		}
-		b.raise()
+		if !b.ends(unanswered, out) {
+			b.raise()
+		}
 		return
 	}
 	r := *out.Record
@@ -210,9 +237,15 @@ func (b *bridge) take(out power.Output) {
 		b.stepNow(power.Committed{Number: r.Number(), Commit: power.Failed})
 	case w.plan.commit == 0:
 		b.durable(r)
+		if b.ends(undone, out) {
+			return
+		}
 		b.publish(out)
 		if e.Kind != power.NoEffect && e.Kind != power.SwitchOn {
 			b.effect(e)
+		}
+		if b.ends(unanswered, out) {
+			return
 		}
 		b.stepNow(power.Committed{Number: r.Number(), Commit: power.Durable})
 	default:
