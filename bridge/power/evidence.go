@@ -188,6 +188,9 @@ func (m *Machine) signsIn(e SignedIn) {
 		return
 	}
 	v.other = ""
+	if s := &m.d.Seq; s.Puts > 0 && m.sincePut(e.At) >= m.timers.GoingDown {
+		s.NoPresumption = true // it wasn't going down
+	}
 	m.d.Serial = e.Serial
 	if e.Firmware != "" {
 		m.d.Firmware = e.Firmware

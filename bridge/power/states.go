@@ -332,6 +332,7 @@ func (m *Machine) put() {
 	if m.d.State == Rebooting {
 		kind = PutReboot
 	}
+	s.NoPresumption = s.NoPresumption || s.Puts > 0 // it let us in long after the first one
 	s.Puts++
 	s.PutAt = m.now
 	if s.Action == Outage || s.Action == PowerCycle || s.Action == Drill {
