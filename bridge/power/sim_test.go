@@ -121,8 +121,8 @@ func schedule(w *world, r *rand.Rand) {
 			})
 		case 4, 5:
 			gone := seconds(r, 3, 900)
-			w.at(d, func() { w.net = false })
-			w.at(d+gone, func() { w.net = true })
+			w.at(d, func() { w.net = false; w.say("the recorder's network is gone") })
+			w.at(d+gone, func() { w.net = true; w.say("the recorder's network works") })
 		case 6:
 			gone := seconds(r, 3, 600)
 			w.at(d, func() { w.wit = false })
@@ -148,7 +148,10 @@ func schedule(w *world, r *rand.Rand) {
 				w.settle("the cord")
 			})
 		case 12:
-			w.at(d, func() { w.rec.moved, w.rec.stranger = true, chance(w.rng, 2) })
+			w.at(d, func() {
+				w.rec.moved, w.rec.stranger = !w.plan.fixed, chance(w.rng, 2)
+				w.say("address moved: %v, a stranger has it: %v", w.rec.moved, w.rec.stranger)
+			})
 			w.at(d+seconds(r, 60, 1800), func() { w.rec.moved, w.rec.stranger = false, false })
 		case 13:
 			w.at(d, func() { w.plug.zero = true })
