@@ -131,6 +131,7 @@
 //	shutting_down | restart after the intent | confirming
 //	rebooting | restart after the intent | rebooting
 //	confirming, presumed_off, safe, cutting | restart: prove again | confirming
+//	off, powering_on | restart: its plug is gone | confirming
 //	powering_on | restart: the relay isn't known to be on | off
 //	unreachable | restart | running
 //	booting | restart | booting

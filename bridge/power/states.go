@@ -51,7 +51,7 @@ func (m *Machine) everywhere() bool {
 	case Safe, Cutting, Off, PoweringOn, PresumedOff:
 		return false
 	case Attention:
-		unknown := relay == RelayUnknown && m.d.Seq.Offs > 0 && !m.alive()
+		unknown := m.cfg.Plug.Exists && relay == RelayUnknown && m.d.Seq.Offs > 0 && !m.alive()
 		if (relay == RelayOff || unknown) && !m.damaged && m.owed() && m.after(later(m.seen.relayFrom, m.sentOff), m.timers.MinOff) {
 			m.switchOn("power is owed, its relay is off")
 			return true
@@ -60,7 +60,7 @@ func (m *Machine) everywhere() bool {
 			m.switchOn("observing, its relay is off")
 			return true
 		}
-		if m.outage() && !m.is(JournalDamaged) && m.signedIn(m.since) {
+		if m.outage() && !m.is(JournalDamaged) && relay != RelayOff && m.signedIn(m.since) {
 			m.outageBegins("outage, signed in")
 			return true
 		}
@@ -837,7 +837,9 @@ func (m *Machine) ends(verdict, row string) {
 
 // attending are the ways out of attention.
 func (m *Machine) attending() bool {
-	in := m.signedIn(m.since)
+	// While its relay reads off it may be the last word of a recorder that was cut,
+	// until it is clear that this plug doesn't feed it.
+	in := m.signedIn(m.since) && m.relayNow() != RelayOff
 	switch m.d.Why {
 	case StillOn:
 		switch {
@@ -886,7 +888,7 @@ func (m *Machine) damagedJournal(in bool) bool {
 		m.d.Seq = Sequence{}
 		m.boot("signed in for 10 minutes: a new journal")
 		return true
-	case m.relayNow() == RelayOff && !m.personDown() && !m.mains.Lost && m.mains.Stable && m.after(later(m.back, m.since), observedOn) && m.after(m.again, 0):
+	case m.relayNow() == RelayOff && !m.personDown() && !m.mains.Lost && m.mains.Stable && m.after(later(m.back, m.since), observedOn) && (m.again.never() || m.after(m.again, 0)):
 		m.tryOn()
 		return true
 	}

@@ -1,0 +1,53 @@
+package power_test
+
+import (
+	"testing"
+	"time"
+
+	"hikbridge/bridge/power"
+)
+
+// What the fuzzer and the walk found.
+
+var meterPlug = power.Plug{Exists: true, Relay: true, Meter: true, Cut: power.CutProven}
+
+func (h *hand) signsIn(uptime time.Duration) {
+	h.tell(power.SignedIn{At: h.now, Serial: ownSerial, Firmware: firmware, Uptime: uptime, UptimeTold: true})
+	h.settle()
+}
+
+func TestARecorderThatSignsInWhileItsRelayReadsOffTurnsNoCircles(t *testing.T) {
+	d := madeMemory(power.Attention, power.PowerLost)
+	h := begin(power.Config{Plug: meterPlug, Mains: true, AnyOutage: true}, &power.Record{Memory: d}, false, nil)
+	h.settle()
+	var rows []string
+	h.taken = func(x power.Move) { rows = append(rows, x.Row) }
+	h.tell(power.Mains{Lost: true, Outage: 1})
+	h.settle()
+	h.tell(power.Relay{At: h.now, State: power.RelayOff})
+	h.settle()
+	h.signsIn(30 * time.Hour)
+	if len(rows) > 0 || h.m.Why() != power.PowerLost || h.wrong != "" {
+		t.Fatalf("%s by %q %s", h.m.Position(), rows, h.wrong)
+	}
+	h.pass(16 * time.Second) // now it is clear that this plug doesn't feed it
+	h.signsIn(30 * time.Hour)
+	if h.m.State() != power.Checking || h.wrong != "" {
+		t.Errorf("%s by %q %s", h.m.Position(), rows, h.wrong)
+	}
+}
+
+func TestAPlugThatIsTakenOutOfTheConfigurationIsntSwitchedOn(t *testing.T) {
+	for _, s := range []power.State{power.Off, power.PoweringOn} {
+		d := madeMemory(s, "")
+		d.Seq.Owed = true
+		h := begin(power.Config{}, &power.Record{Memory: d}, false, nil)
+		h.settle()
+		h.pass(time.Minute)
+		h.tell(power.Tick{})
+		h.settle()
+		if h.m.State() != power.Confirming || h.wrong != "" {
+			t.Errorf("from %s: %s %s", s, h.m.Position(), h.wrong)
+		}
+	}
+}
