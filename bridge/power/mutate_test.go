@@ -14,6 +14,7 @@ import (
 	"go/parser"
 	"go/token"
 	"go/types"
+	"io"
 	"maps"
 	"os"
 	"os/exec"
@@ -41,6 +42,7 @@ var (
 	mutantProcs = flag.Int("mutate.procs", 2, "mutants at a time")
 	mutantOut   = flag.String("mutate.out", "", "file for the result of each mutant")
 	mutantOnly  = flag.String("mutate.only", "", "try only those mutants that lines of this file end with")
+	mutantQuick = flag.Duration("mutate.quick", 0, "leave out tests that take longer, and most seeds")
 	mutantList  = flag.Bool("mutate.list", false, "only list the mutants")
 )
 
@@ -304,16 +306,16 @@ func (m *mutator) build(t *testing.T) (binary string) {
 	return binary
 }
 
-// stage is some tests that run in one process.
-type stage struct {
+// batch is some tests that run in one process.
+type batch struct {
 	args  []string
 	limit time.Duration
 }
 
 var ended = regexp.MustCompile(`(?m)^--- (PASS|FAIL|SKIP): (\S+) \((\d+\.\d+)s\)`)
 
-// stages orders the tests: all fast ones, then each slow one, the simulator last.
-func stages(t *testing.T, binary string) []stage {
+// batches orders the tests: all fast ones, then each slow one, the simulator last.
+func batches(t *testing.T, binary string) []batch {
 	out, err := exec.Command(binary, "-test.v", "-seeds=200").CombinedOutput()
 	if err != nil {
 		t.Logf("without a mutation: %v", err)
@@ -348,19 +350,22 @@ func stages(t *testing.T, binary string) []stage {
 	slices.SortFunc(rest, func(a, b slow) int { return cmp.Compare(a.took, b.took) })
 	run := func(names ...string) string { return "-test.run=^(" + strings.Join(names, "|") + ")$" }
 	limit := func(d time.Duration) time.Duration { return 20*time.Second + 10*d }
-	var all []stage
+	var all []batch
 	if len(fast) > 0 {
-		all = append(all, stage{[]string{run(fast...)}, limit(sum)})
+		all = append(all, batch{[]string{run(fast...)}, limit(sum)})
 	}
 	if simulator {
-		all = append(all, stage{[]string{run("TestSim"), "-seeds=40"}, limit(time.Second)})
-		all = append(all, stage{[]string{run("TestSim"), "-first=41", "-seeds=360"}, limit(3 * time.Second)})
+		all = append(all, batch{[]string{run("TestSim"), "-seeds=40"}, limit(time.Second)})
+		all = append(all, batch{[]string{run("TestSim"), "-first=41", "-seeds=360"}, limit(3 * time.Second)})
 	}
 	for _, x := range rest {
-		all = append(all, stage{[]string{run(x.name)}, limit(x.took)})
+		if *mutantQuick > 0 && x.took > *mutantQuick {
+			continue
+		}
+		all = append(all, batch{[]string{run(x.name)}, limit(x.took)})
 	}
-	if simulator {
-		all = append(all, stage{[]string{run("TestSim"), "-first=401", fmt.Sprintf("-seeds=%d", *mutantSeeds)}, limit(time.Duration(*mutantSeeds) * 8 * time.Millisecond)})
+	if simulator && *mutantQuick == 0 {
+		all = append(all, batch{[]string{run("TestSim"), "-first=401", fmt.Sprintf("-seeds=%d", *mutantSeeds)}, limit(time.Duration(*mutantSeeds) * 8 * time.Millisecond)})
 	}
 	t.Logf("%d fast tests, %d slow ones, simulator: %v", len(fast), len(rest), simulator)
 	return all
@@ -370,7 +375,7 @@ var failed = regexp.MustCompile(`(?m)^\s*--- FAIL: (\S+)`)
 var began = regexp.MustCompile(`(?m)^=== RUN\s+(\S+)`)
 
 // try runs the tests against one mutant until one fails.
-func (x *mutant) try(binary string, all []stage) error {
+func (x *mutant) try(binary string, all []batch) error {
 	for _, s := range all {
 		c, cancel := context.WithTimeout(context.Background(), s.limit)
 		cmd := exec.CommandContext(c, binary, append(s.args, "-test.failfast", "-test.v")...)
@@ -445,16 +450,29 @@ func TestMutations(t *testing.T) {
 		return
 	}
 	binary := m.build(t)
-	all := stages(t, binary)
+	all := batches(t, binary)
 	chosen := m.chosen(t)
 	work := make(chan *mutant)
 	var group sync.WaitGroup
+	var mu sync.Mutex
+	out := io.Discard
+	if *mutantOut != "" {
+		f, err := os.Create(*mutantOut)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer f.Close()
+		out = f
+	}
 	for range *mutantProcs {
 		group.Go(func() {
 			for x := range work {
 				if err := x.try(binary, all); err != nil {
 					t.Errorf("%s: %v", x.key, err)
 				}
+				mu.Lock()
+				fmt.Fprintf(out, "%s\t%s\t%s\n", cmp.Or(x.fate, "SURVIVED"), x.at, x.key)
+				mu.Unlock()
 			}
 		})
 	}
@@ -470,7 +488,6 @@ func TestMutations(t *testing.T) {
 func report(t *testing.T, all []*mutant) {
 	var killed, byTime, excused, alive int
 	by := map[string]int{}
-	var lines strings.Builder
 	for _, x := range all {
 		reason, equal := equivalent[x.key]
 		fate := x.fate
@@ -484,25 +501,17 @@ func report(t *testing.T, all []*mutant) {
 			by[strings.TrimSuffix(name, " (panic)")]++
 		case equal:
 			excused++
-			fate = "excused"
 			t.Logf("%s: excused: %s: %s", x.at, x.key, reason)
 		default:
 			alive++
-			fate = "SURVIVED"
 			t.Errorf("%s: survived: %s", x.at, x.key)
 		}
-		if fate != "excused" && fate != "SURVIVED" && equal {
+		if fate != "" && equal {
 			t.Errorf("%s: excused, and killed by %s: %s", x.at, fate, x.key)
 		}
-		fmt.Fprintf(&lines, "%s\t%s\t%s\n", fate, x.at, x.key)
 	}
 	for _, name := range slices.SortedFunc(maps.Keys(by), func(a, b string) int { return cmp.Compare(by[b], by[a]) }) {
 		t.Logf("%5d killed by %s", by[name], name)
 	}
 	t.Logf("%d mutants: %d killed (%d of them by the time limit), %d excused, %d survived", len(all), killed, byTime, excused, alive)
-	if *mutantOut != "" {
-		if err := os.WriteFile(*mutantOut, []byte(lines.String()), 0o600); err != nil {
-			t.Error(err)
-		}
-	}
 }
