@@ -30,23 +30,25 @@ type bridge struct {
 	lossy   bool          // a record wasn't written: what it told may be told again
 
 	// What the invariants need to know, kept apart from the machine.
-	life0      time.Duration // of the last sign of life that was delivered
-	silentFrom time.Duration // first silent probe since then; 0: none
-	puts       int           // accepted or unknown ones of this sequence or leg
-	sequence   uint64
-	leg        int
-	outagePuts map[uint64]int
-	intent     bool // durable, and not followed by its request
-	looked     bool
-	offs       int
-	cutProof   power.Proof
-	unrecorded bool
-	pending    map[string]power.Command // accepted, without outcome
-	judged     map[string]bool
-	putAt      time.Duration
-	lastOff    time.Duration
-	starts     []time.Duration
-	owedSince  time.Duration
+	life0       time.Duration // of the last sign of life that was delivered
+	silentFrom  time.Duration // first silent probe since then; 0: none
+	puts        int           // accepted or unknown ones of this sequence or leg
+	sequence    uint64
+	leg         int
+	outagePuts  map[uint64]int
+	intent      bool // durable, and not followed by its request
+	looked      bool
+	offs        int
+	proof       uint64 // of the last intent to cut
+	unconfirmed bool   // and nobody knows whether it worked
+	cutProof    power.Proof
+	unrecorded  bool
+	pending     map[string]power.Command // accepted, without outcome
+	judged      map[string]bool
+	putAt       time.Duration
+	lastOff     time.Duration
+	starts      []time.Duration
+	owedSince   time.Duration
 
 	// dies is asked at each record and effect whether the program ends there; nil:
 	// never.
@@ -316,22 +318,21 @@ func (b *bridge) raise() {
 
 // tickSafe says safe, if the gate is up.
 func (b *bridge) tickSafe() {
-	if b.dead || b.gate.up == 0 {
+	if b.dead || b.gate.up == 0 || b.busy { // it is the loop that says it
 		return
 	}
 	w := b.w
-	if b.busy {
-		return // the loop says it
-	}
+	b.deliver(power.Tick{})
 	number, ok := b.m.Safe()
 	switch {
+	case b.gate.up == 0 || b.busy:
+		return
 	case !ok:
 		w.fail("I1: gate up in %s", b.m.Position())
+	case b.m.Proof() != power.ProofPower:
+		w.fail("I1: safe without power proof")
 	case !b.gate.holds(number):
 		return
-	}
-	if b.m.Proof() != power.ProofPower {
-		return // lapsed a moment ago: the loop lowers it with its next step
 	}
 	w.seenAt["safe said"]++
 	w.saidAt = w.t
@@ -496,11 +497,18 @@ func (b *bridge) account(out power.Output) {
 			w.fail("not in the table: %s | %s | %s", x.From, x.Row, x.To)
 		}
 		w.seenAt["state "+x.To]++
+		b.unconfirmed = b.unconfirmed || x.To == attention(power.CutUnconfirmed)
 		if x.To == "cutting" {
 			b.offs = 0
 		}
 	}
-	if out.Effect.Kind == power.SwitchOff {
+	if e := out.Effect; e.Kind == power.SwitchOff {
+		if b.offs == 0 {
+			if b.unconfirmed && e.Proof == b.proof {
+				w.fail("I2: another cut on the proof of an unconfirmed one")
+			}
+			b.proof, b.unconfirmed = e.Proof, false
+		}
 		b.offs++
 		if b.offs > 3 {
 			w.fail("I2: %d OFFs for one intent", b.offs)
