@@ -604,3 +604,497 @@ func TestATooLongRowOfIDsIsRefusedButForCancelAndPowerOn(t *testing.T) {
 		t.Errorf("%d ids are kept", len(b.m.Memory().Accepted))
 	}
 }
+
+// proving is a bench whose recorder accepted a shutdown a moment ago.
+func proving(t *testing.T, change func(*power.Config, *power.Memory)) *bench {
+	t.Helper()
+	b := running(t, change)
+	b.accepted(power.Shutdown)
+	return b
+}
+
+func TestThePowerProofNeeds(t *testing.T) {
+	type mem = func(*power.Config, *power.Memory)
+	quietly := func(b *bench) { b.silentFor(20*time.Second, 0.4) }
+	silence := func(b *bench, step time.Duration) { // readings by the way, silence by steps
+		for range 12 {
+			b.pass(step)
+			b.tell(power.Witnessed{At: b.now})
+			b.probe(power.Silent)
+			b.relay(power.RelayOn)
+			b.reads(0.4)
+		}
+	}
+	heavy := func(_ *power.Config, d *power.Memory) { d.Learned.Halted, d.Learned.OffWatts = 6, 6.6 }
+	for _, row := range []struct {
+		name   string
+		change mem
+		do     func(*bench)
+		want   power.Proof
+	}{
+		{"silence and low readings", nil, quietly, power.ProofPower},
+		{"14 s of silence", nil, func(b *bench) { b.silentFor(16*time.Second, 0.4) }, power.ProofNone},
+		{"15 s of silence", nil, func(b *bench) { b.silentFor(17*time.Second, 0.4) }, power.ProofPower},
+		{"a plug that tells its relay", func(c *power.Config, _ *power.Memory) { c.Plug.Relay = false }, quietly, power.ProofNone},
+		{"a meter", func(c *power.Config, _ *power.Memory) { c.Plug.Meter = false }, quietly, power.ProofNone},
+		{"a meter that can tell", func(_ *power.Config, d *power.Memory) { d.Learned.Blind = true }, quietly, power.ProofNone},
+		{"readings at off-watts", nil, func(b *bench) { b.silentFor(20*time.Second, 1) }, power.ProofPower},
+		{"readings not above off-watts", nil, func(b *bench) { b.silentFor(20*time.Second, 1.01) }, power.ProofNone},
+		{"off-watts as configured", func(c *power.Config, _ *power.Memory) { c.OffWatts = 0.3 }, quietly, power.ProofNone},
+		{"off-watts not raised by configuration", func(c *power.Config, _ *power.Memory) { c.OffWatts = 3 }, func(b *bench) { b.silentFor(20*time.Second, 2) }, power.ProofNone},
+		{"off-watts of this firmware's drill", func(_ *power.Config, d *power.Memory) {
+			d.Learned.OffWatts, d.Learned.Halted, d.Learned.Firmware = 3, 2.7, "V4.0.0"
+		}, func(b *bench) { b.silentFor(20*time.Second, 2.7) }, power.ProofNone},
+		{"off-watts of a drill", func(_ *power.Config, d *power.Memory) { d.Learned.OffWatts, d.Learned.Halted = 3, 2.7 }, func(b *bench) { b.silentFor(20*time.Second, 2.7) }, power.ProofPower},
+		{"quiet, above 3 W: just before", heavy, func(b *bench) { b.silentFor(180*time.Second, 6) }, power.ProofNone},
+		{"quiet, above 3 W: just after", heavy, func(b *bench) { b.silentFor(184*time.Second, 6) }, power.ProofPower},
+		{"readings not far below the halted watts", heavy, func(b *bench) { b.silentFor(184*time.Second, 2.9) }, power.ProofNone},
+		{"readings down to half of the halted watts", heavy, func(b *bench) { b.silentFor(184*time.Second, 3) }, power.ProofPower},
+		{"a relay that is read as on", nil, func(b *bench) { quietly(b); b.relay(power.RelayUnknown) }, power.ProofNone},
+		{"no life", nil, func(b *bench) { quietly(b); b.probe(power.Alive) }, power.ProofNone},
+		{"no uncertain probe", nil, func(b *bench) { quietly(b); b.probe(power.Uncertain) }, power.ProofNone},
+		{"no sign-in", nil, func(b *bench) { quietly(b); b.signsIn() }, power.ProofNone},
+		{"no answer", nil, func(b *bench) { quietly(b); b.tell(power.Answered{At: b.now}) }, power.ProofNone},
+		{"a plug that didn't restart", nil, func(b *bench) {
+			quietly(b)
+			b.tell(power.Relay{At: b.now, State: power.RelayOn, Restarted: true})
+		}, power.ProofNone},
+		{"probes at most 8 s apart", nil, func(b *bench) { silence(b, 8*time.Second) }, power.ProofPower},
+		{"probes not more than 8 s apart", nil, func(b *bench) { silence(b, 8*time.Second+1) }, power.ProofNone},
+		{"a last probe at most 8 s old", nil, func(b *bench) { quietly(b); b.pass(8 * time.Second) }, power.ProofPower},
+		{"a last probe not older", nil, func(b *bench) { quietly(b); b.pass(8*time.Second + 1) }, power.ProofNone},
+		{"a wall clock that goes with it", nil, func(b *bench) {
+			quietly(b)
+			b.now.Wall = b.now.Wall.Add(time.Minute)
+			b.tell(power.Tick{})
+		}, power.ProofNone},
+		{"a wall clock that isn't set back", nil, func(b *bench) {
+			quietly(b)
+			b.now.Wall = b.now.Wall.Add(-time.Minute)
+			b.tell(power.Tick{})
+		}, power.ProofNone},
+		{"a last reading at most 20 s old", nil, func(b *bench) { quietly(b); b.silentFor(20*time.Second, -1) }, power.ProofPower},
+		{"a last reading not older", nil, func(b *bench) { quietly(b); b.silentFor(20*time.Second+1, -1) }, power.ProofNone},
+		{"readings, though silence lasted", nil, func(b *bench) { b.silentFor(time.Minute, -1) }, power.ProofNone},
+		{"three readings, not two", nil, func(b *bench) {
+			b.silentFor(2*time.Second, 0.4)
+			b.silentFor(18*time.Second, -1)
+			b.reads(0.4)
+			b.relay(power.RelayOn)
+		}, power.ProofNone},
+		{"three readings over 15 s", nil, func(b *bench) {
+			b.silentFor(2*time.Second, 0.4)
+			b.silentFor(8*time.Second, -1)
+			b.silentFor(2*time.Second, 0.4)
+			b.silentFor(5*time.Second, -1)
+			b.relay(power.RelayOn)
+			b.reads(0.4)
+		}, power.ProofPower},
+		{"three readings not over less", nil, func(b *bench) {
+			b.silentFor(14*time.Second, -1)
+			b.silentFor(14*time.Second, 0.4)
+		}, power.ProofNone},
+		{"readings that aren't retained", nil, func(b *bench) {
+			for range 12 {
+				b.silentFor(2*time.Second, -1)
+				b.relay(power.RelayOn)
+				b.stamp++
+				b.tell(power.Reading{At: b.now, Watts: 0.4, Retained: true, Stamp: fmt.Sprint(b.stamp)})
+			}
+		}, power.ProofNone},
+		{"readings whose counter moves", nil, func(b *bench) {
+			for range 12 {
+				b.silentFor(2*time.Second, -1)
+				b.relay(power.RelayOn)
+				b.tell(power.Reading{At: b.now, Watts: 0.4, Stamp: "7"})
+			}
+		}, power.ProofNone},
+		{"readings with a counter", nil, func(b *bench) {
+			for range 12 {
+				b.silentFor(2*time.Second, -1)
+				b.relay(power.RelayOn)
+				b.tell(power.Reading{At: b.now, Watts: 0.4})
+			}
+		}, power.ProofNone},
+		{"or readings after our question", nil, func(b *bench) {
+			for range 12 {
+				b.silentFor(5*time.Second, -1)
+				b.tell(power.Asked{At: b.now})
+				b.silentFor(time.Second, -1)
+				b.relay(power.RelayOn)
+				b.tell(power.Reading{At: b.now, Watts: 0.4})
+			}
+		}, power.ProofPower},
+		{"or readings after our question, the first only", nil, func(b *bench) {
+			b.silentFor(5*time.Second, -1)
+			b.tell(power.Asked{At: b.now})
+			for range 12 {
+				b.silentFor(2*time.Second, -1)
+				b.relay(power.RelayOn)
+				b.tell(power.Reading{At: b.now, Watts: 0.4})
+			}
+		}, power.ProofNone},
+		{"questions 5 s apart", nil, func(b *bench) {
+			b.tell(power.Asked{At: b.now})
+			for range 5 {
+				b.silentFor(4*time.Second, -1)
+				b.tell(power.Asked{At: b.now})
+				b.silentFor(100*time.Millisecond, -1)
+				b.relay(power.RelayOn)
+				b.tell(power.Reading{At: b.now, Watts: 0.4})
+			}
+		}, power.ProofNone},
+		{"an answer after the question, not with it", nil, func(b *bench) {
+			for range 12 {
+				b.silentFor(6*time.Second, -1)
+				b.relay(power.RelayOn)
+				b.tell(power.Asked{At: b.now})
+				b.tell(power.Reading{At: b.now, Watts: 0.4})
+			}
+		}, power.ProofNone},
+		{"a relay told at most 15 s after the reading", nil, func(b *bench) {
+			for range 3 {
+				b.silentFor(time.Second, -1)
+				b.reads(0.4)
+				b.silentFor(15*time.Second, -1)
+				b.relay(power.RelayOn)
+			}
+		}, power.ProofPower},
+		{"a relay not told later", nil, func(b *bench) {
+			for range 5 {
+				b.silentFor(time.Second, -1)
+				b.reads(0.4)
+				b.silentFor(15*time.Second+1, -1)
+				b.relay(power.RelayOn)
+			}
+		}, power.ProofNone},
+		{"watts that are a number", nil, func(b *bench) {
+			quietly(b)
+			for range 11 {
+				b.silentFor(2*time.Second, -1)
+				b.relay(power.RelayOn)
+				b.reads(nan())
+			}
+		}, power.ProofNone},
+		{"watts that aren't below zero", nil, func(b *bench) { b.silentFor(30*time.Second, -0.01); b.silentFor(time.Second, -1) }, power.ProofNone},
+		{"no load late in the silence", nil, func(b *bench) { b.silentFor(22*time.Second, 22); b.silentFor(30*time.Second, 0.4) }, power.ProofNone},
+		{"load early in the silence does no harm", nil, func(b *bench) { b.silentFor(20*time.Second, 22); b.silentFor(30*time.Second, 0.4) }, power.ProofPower},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			b := proving(t, row.change)
+			row.do(b)
+			if p := b.m.Proof(); p != row.want {
+				t.Errorf("proof %s in %s, not %s", p, b.m.Position(), row.want)
+			}
+		})
+	}
+}
+
+func TestThePowerProofNeedsABaseline(t *testing.T) {
+	for _, row := range []struct {
+		name string
+		feed func(*bench)
+		want power.Proof
+	}{
+		{"three readings of 2 W", func(b *bench) { b.onFor(15*time.Second, 2) }, power.ProofPower},
+		{"three readings just below", func(b *bench) { b.onFor(15*time.Second, 1.99) }, power.ProofNone},
+		{"two readings", func(b *bench) { b.onFor(10*time.Second, 22) }, power.ProofNone},
+		{"none", func(b *bench) { b.signsIn() }, power.ProofNone},
+		{"the median of five", func(b *bench) { b.onFor(10*time.Second, 1); b.onFor(15*time.Second, 2) }, power.ProofPower},
+		{"the median of five, low", func(b *bench) { b.onFor(10*time.Second, 22); b.onFor(15*time.Second, 1) }, power.ProofNone},
+		{"old ones", func(b *bench) {
+			b.onFor(15*time.Second, 22)
+			b.pass(9*time.Minute + 40*time.Second)
+			b.signsIn()
+		}, power.ProofPower},
+		{"too old ones", func(b *bench) {
+			b.onFor(15*time.Second, 22)
+			b.pass(9*time.Minute + 56*time.Second)
+			b.signsIn()
+		}, power.ProofNone},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			b := onBench(t, fullPlug, power.Memory{State: power.Running})
+			b.signsIn()
+			b.relay(power.RelayOn)
+			b.reads(0)
+			b.pass(11 * time.Minute)
+			b.signsIn()
+			b.pass(time.Second)
+			row.feed(b)
+			b.at("running")
+			b.asks(power.Shutdown, "plug")
+			b.counted()
+			b.put(power.Done)
+			b.silentFor(40*time.Second, 0.4)
+			if p := b.m.Proof(); p != row.want {
+				t.Errorf("proof %s, not %s", p, row.want)
+			}
+		})
+	}
+}
+
+func TestTheProofMustHoldForThirtySeconds(t *testing.T) {
+	b := proving(t, nil)
+	b.silentUntil(time.Minute, 0.4, func() bool { return b.m.Proof() == power.ProofPower })
+	from := b.now.Mono
+	b.silentUntil(time.Minute, 0.4, func() bool { return b.m.State() != power.Confirming })
+	if d := b.now.Mono - from; d != 30*time.Second {
+		t.Errorf("safe after %v", d)
+	}
+	b.at("cutting")
+	if !slices.Contains(b.rows, "power proof, and it held") {
+		t.Errorf("%q", b.rows)
+	}
+}
+
+func TestTheWitnessGuardsSilence(t *testing.T) {
+	witnessed := func(c *power.Config, _ *power.Memory) { c.Witness = true }
+	for _, row := range []struct {
+		name string
+		gap  time.Duration
+		want bool
+	}{{"every 15 s", 15 * time.Second, true}, {"more seldom", 15*time.Second + 1, false}} {
+		b := proving(t, witnessed)
+		for range 6 {
+			b.tell(power.Witnessed{At: b.now})
+			for left := row.gap; left > 0; left -= 2 * time.Second {
+				b.pass(min(left, 2*time.Second))
+				b.relay(power.RelayOn)
+				b.reads(0.4)
+				b.probe(power.Silent)
+			}
+		}
+		if got := b.m.Proof() == power.ProofPower; got != row.want {
+			t.Errorf("%s: proven: %v", row.name, got)
+		}
+	}
+}
+
+func TestThePresumptionNeeds(t *testing.T) {
+	presuming := func(c *power.Config, d *power.Memory) {
+		c.Plug.Cut, c.Plug.Meter, c.Witness = power.CutPresumed, false, true
+	}
+	with := func(more func(*power.Config, *power.Memory)) func(*power.Config, *power.Memory) {
+		return func(c *power.Config, d *power.Memory) { presuming(c, d); more(c, d) }
+	}
+	silent := func(b *bench, d time.Duration) { b.silentFor(d, 9) }
+	for _, row := range []struct {
+		name    string
+		change  func(*power.Config, *power.Memory)
+		outcome power.Outcome
+		facts   func(*power.Facts)
+		do      func(*bench)
+		want    power.Proof
+	}{
+		{"all it needs", presuming, power.Done, nil, func(b *bench) { silent(b, 602*time.Second) }, power.ProofPresumed},
+		{"ten minutes of silence", presuming, power.Done, nil, func(b *bench) { silent(b, 600*time.Second) }, power.ProofNone},
+		{"three gaps of a restart", with(func(_ *power.Config, d *power.Memory) { d.Learned.Gap = 210 * time.Second }), power.Done, nil, func(b *bench) { silent(b, 630*time.Second) }, power.ProofNone},
+		{"three gaps of a restart, and not more", with(func(_ *power.Config, d *power.Memory) { d.Learned.Gap = 210 * time.Second }), power.Done, nil, func(b *bench) { silent(b, 632*time.Second) }, power.ProofPresumed},
+		{"the owner's leave", with(func(c *power.Config, _ *power.Memory) { c.Plug.Cut = power.CutProven }), power.Done, nil, func(b *bench) { silent(b, 610*time.Second) }, power.ProofNone},
+		{"a witness", with(func(c *power.Config, _ *power.Memory) { c.Witness = false }), power.Done, nil, func(b *bench) { silent(b, 610*time.Second) }, power.ProofNone},
+		{"explicit success", presuming, power.Unknown, nil, func(b *bench) { silent(b, 610*time.Second) }, power.ProofNone},
+		{"a drill", with(func(_ *power.Config, d *power.Memory) { d.Learned.Passed = false }), power.Done, nil, func(b *bench) { silent(b, 610*time.Second) }, power.ProofNone},
+		{"a drill on this firmware", with(func(_ *power.Config, d *power.Memory) { d.Learned.Firmware = "V4.0.0" }), power.Done, nil, func(b *bench) { silent(b, 610*time.Second) }, power.ProofNone},
+		{"a fixed address", presuming, power.Done, func(f *power.Facts) { f.Before.FixedAddress = false }, func(b *bench) { silent(b, 610*time.Second) }, power.ProofNone},
+		{"a supply that was never off", presuming, power.Done, nil, func(b *bench) {
+			silent(b, 60*time.Second)
+			b.relay(power.RelayUnknown)
+			silent(b, 610*time.Second)
+		}, power.ProofNone},
+		{"a plug that didn't restart", presuming, power.Done, nil, func(b *bench) {
+			silent(b, 60*time.Second)
+			b.tell(power.Relay{At: b.now, State: power.RelayOn, Restarted: true})
+			silent(b, 610*time.Second)
+		}, power.ProofNone},
+		{"a supply heard every minute", presuming, power.Done, nil, func(b *bench) {
+			b.relay(power.RelayOn)
+			for range 11 {
+				b.silentFor(time.Minute, -1)
+				b.relay(power.RelayOn)
+			}
+		}, power.ProofPresumed},
+		{"a supply not heard more seldom", presuming, power.Done, nil, func(b *bench) {
+			b.relay(power.RelayOn)
+			for range 11 {
+				b.silentFor(time.Minute+1, -1)
+				b.relay(power.RelayOn)
+			}
+		}, power.ProofNone},
+		{"a silence that begins in time", presuming, power.Done, nil, func(b *bench) {
+			for range 8 {
+				b.pass(10 * time.Second)
+				b.probe(power.Alive)
+				b.relay(power.RelayOn)
+			}
+			b.pass(8 * time.Second)
+			silent(b, 604*time.Second)
+		}, power.ProofPresumed},
+		{"a silence that doesn't begin later", presuming, power.Done, nil, func(b *bench) {
+			for range 8 {
+				b.pass(10 * time.Second)
+				b.probe(power.Alive)
+				b.relay(power.RelayOn)
+			}
+			b.pass(8*time.Second + 1)
+			silent(b, 604*time.Second)
+		}, power.ProofNone},
+		{"a silence that begins in twice the learned time", with(func(_ *power.Config, d *power.Memory) { d.Learned.ToSilence = time.Minute }), power.Done, nil, func(b *bench) {
+			for range 8 {
+				b.pass(10 * time.Second)
+				b.probe(power.Alive)
+				b.relay(power.RelayOn)
+			}
+			b.pass(9 * time.Second)
+			silent(b, 604*time.Second)
+		}, power.ProofPresumed},
+		{"no life after ten seconds of silence", presuming, power.Done, nil, func(b *bench) {
+			silent(b, 12*time.Second)
+			b.probe(power.Alive)
+			silent(b, 610*time.Second)
+		}, power.ProofNone},
+		{"life after less than ten seconds of silence does no harm", presuming, power.Done, nil, func(b *bench) {
+			silent(b, 10*time.Second)
+			b.probe(power.Alive)
+			silent(b, 610*time.Second)
+		}, power.ProofPresumed},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			b := running(t, row.change)
+			b.asks(power.Shutdown, "plug", "often", "dhcp", "witness")
+			b.collected(b.facts())
+			b.pass(10 * time.Second)
+			f := b.facts()
+			if row.facts != nil {
+				row.facts(&f)
+			}
+			b.collected(f)
+			b.put(row.outcome)
+			b.asks(power.Cancel) // now power is owed
+			b.hold = true        // but nothing follows
+			cut := false
+			row.do(b)
+			cut = slices.Contains(b.effects, power.SwitchOff)
+			if got := cut || b.m.Proof() == power.ProofPresumed; got != (row.want == power.ProofPresumed) {
+				t.Errorf("presumed: %v, in %s; %s", got, b.m.Position(), strings.Join(b.rows, "; "))
+			}
+		})
+	}
+}
+
+func TestAPersonsWordNeeds(t *testing.T) {
+	word := func(b *bench) power.Answer { return b.asks(power.ConfirmOff) }
+	quiet := func(b *bench, d time.Duration) { b.silentFor(d, -1) }
+	for _, row := range []struct {
+		name   string
+		change func(*power.Config, *power.Memory)
+		do     func(*bench) power.Answer
+		reason string
+	}{
+		{"quiet", nil, func(b *bench) power.Answer { quiet(b, 182*time.Second); return word(b) }, ""},
+		{"quiet and nothing less", nil, func(b *bench) power.Answer { quiet(b, 180*time.Second); return word(b) }, "too_early"},
+		{"twice the gap of a restart", func(_ *power.Config, d *power.Memory) { d.Learned.Gap = 100 * time.Second }, func(b *bench) power.Answer { quiet(b, 200*time.Second); return word(b) }, "too_early"},
+		{"twice the gap of a restart and no more", func(_ *power.Config, d *power.Memory) { d.Learned.Gap = 100 * time.Second }, func(b *bench) power.Answer { quiet(b, 202*time.Second); return word(b) }, ""},
+		{"a person", nil, func(b *bench) power.Answer {
+			quiet(b, 190*time.Second)
+			return b.command(power.Command{Action: power.ConfirmOff, ID: "x", At: b.now.Wall, By: "automation"})
+		}, "no_person"},
+		{"a name", nil, func(b *bench) power.Answer {
+			quiet(b, 190*time.Second)
+			return b.command(power.Command{Action: power.ConfirmOff, ID: "x", At: b.now.Wall})
+		}, "no_person"},
+		{"an envelope", func(c *power.Config, _ *power.Memory) { c.PlainCommands = true }, func(b *bench) power.Answer {
+			quiet(b, 190*time.Second)
+			return b.command(power.Command{Action: power.ConfirmOff, Plain: true, By: "anna"})
+		}, "no_person"},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			b := proving(t, row.change)
+			a := row.do(b)
+			if want := map[bool]power.AnswerType{true: power.Accepted, false: power.Declined}[row.reason == ""]; a.Type != want || a.Reason != row.reason {
+				t.Errorf("%s %q in %s, not %q", a.Type, a.Reason, b.m.Position(), row.reason)
+			}
+		})
+	}
+	b := running(t, nil)
+	if a := word(b); a.Reason != "nothing" {
+		t.Errorf("while it runs: %s %q", a.Type, a.Reason)
+	}
+	b.requested(power.Shutdown)
+	b.put(power.Unknown)
+	quiet(b, 190*time.Second)
+	if a := word(b); a.Reason != "not_accepted" {
+		t.Errorf("without success: %s %q", a.Type, a.Reason)
+	}
+}
+
+func TestAPersonsWordLasts(t *testing.T) {
+	for _, row := range []struct {
+		name string
+		do   func(*bench)
+		cut  bool
+	}{
+		{"at once", func(*bench) {}, true},
+		{"for five minutes", func(b *bench) { b.silentFor(5*time.Minute, 9) }, true},
+		{"no longer", func(b *bench) { b.silentFor(5*time.Minute+1, 9) }, false},
+		{"until it lives", func(b *bench) {
+			b.silentFor(2*time.Second, 9)
+			b.probe(power.Uncertain)
+			b.silentFor(184*time.Second, 9)
+		}, false},
+		{"while it is silent", func(b *bench) { b.pass(9 * time.Second); b.relay(power.RelayOn) }, false},
+		{"only where the plug was heard lately", func(b *bench) { b.silentFor(6*time.Second, -1) }, false},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			b := proving(t, nil)
+			b.silentFor(200*time.Second, 9)
+			b.at("presumed_off")
+			if a := b.asks(power.ConfirmOff); a.Type != power.Accepted {
+				t.Fatalf("%s %q", a.Type, a.Reason)
+			}
+			row.do(b)
+			b.asks(power.PowerOn)
+			if got := b.m.State() == power.Cutting; got != row.cut {
+				t.Errorf("cut: %v in %s", got, b.m.Position())
+			}
+		})
+	}
+}
+
+func TestPowerOnCyclesOnlyWhatMayBeCut(t *testing.T) {
+	for _, row := range []struct {
+		name   string
+		change func(*power.Config, *power.Memory)
+		press  func(*bench)
+		cut    bool
+	}{
+		{"a fresh one, by envelope", nil, func(b *bench) { b.asks(power.PowerOn) }, true},
+		{"an old one", nil, func(b *bench) {
+			b.command(power.Command{Action: power.PowerOn, ID: "x", At: b.now.Wall.Add(-time.Hour), By: "anna"})
+		}, false},
+		{"a plain one", nil, func(b *bench) { b.command(power.Command{Action: power.PowerOn, Plain: true}) }, false},
+		{"where the log found an unclean stop", func(_ *power.Config, d *power.Memory) { d.NoCuts = true }, func(b *bench) { b.asks(power.PowerOn) }, false},
+		{"a plug that never cuts", func(c *power.Config, _ *power.Memory) { c.Plug.Cut = power.CutNever }, func(b *bench) { b.asks(power.PowerOn) }, false},
+		{"after too many starts", func(_ *power.Config, d *power.Memory) {
+			for n := range 4 {
+				d.Starts = append(d.Starts, epoch.Add(24*time.Hour-time.Duration(n)*time.Minute))
+			}
+		}, func(b *bench) { b.asks(power.PowerOn) }, false},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			c := fullPlug
+			d := power.Memory{State: power.PresumedOff, Seq: power.Sequence{Number: 1, Action: power.Shutdown, Attempt: 1, Puts: 1, Success: true}}
+			if row.change != nil {
+				row.change(&c, &d)
+			}
+			b := onBench(t, c, d)
+			b.silentFor(200*time.Second, 9)
+			b.at("presumed_off")
+			b.asks(power.ConfirmOff)
+			row.press(b)
+			if got := b.m.State() == power.Cutting; got != row.cut {
+				t.Errorf("cut: %v in %s", got, b.m.Position())
+			}
+		})
+	}
+}

@@ -356,7 +356,9 @@ func batches(t *testing.T, binary string) []batch {
 	}
 	if simulator {
 		all = append(all, batch{[]string{run("TestSim"), "-seeds=40"}, limit(time.Second)})
-		all = append(all, batch{[]string{run("TestSim"), "-first=41", "-seeds=360"}, limit(3 * time.Second)})
+		if *mutantQuick == 0 {
+			all = append(all, batch{[]string{run("TestSim"), "-first=41", "-seeds=360"}, limit(3 * time.Second)})
+		}
 	}
 	for _, x := range rest {
 		if *mutantQuick > 0 && x.took > *mutantQuick {
