@@ -104,11 +104,13 @@ func (m *Machine) observe(e Event) {
 	}
 }
 
-// past is at, or now if it lies ahead: nothing can have been seen yet.
+// past is at, or now if it lies ahead: nothing can have been seen yet. What is
+// said to be older than this process is as old as it.
 func (m *Machine) past(at Instant) Instant {
 	if at.Mono > m.now.Mono || at.never() {
 		return m.now
 	}
+	at.Mono = max(at.Mono, 0)
 	return at
 }
 

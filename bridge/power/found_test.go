@@ -51,3 +51,34 @@ func TestAPlugThatIsTakenOutOfTheConfigurationIsntSwitchedOn(t *testing.T) {
 		}
 	}
 }
+
+func TestARecorderThatWasJustAskedIsntTakenForOneThatStaysOn(t *testing.T) {
+	h := reach("shutting_down", power.Config{Plug: meterPlug, Mains: true, AnyOutage: true}, power.Learned{})
+	h.goesOn(1)
+	h.hears(power.RelayOff).hears(power.RelayOn)
+	h.tell(power.Mains{Lost: true, Outage: 1})
+	h.settle()
+	h.pass(8 * time.Second)
+	h.signsIn(30 * time.Hour)
+	if h.m.Why() != power.PowerLost || h.wrong != "" {
+		t.Errorf("after 8 s: %s %s", h.m.Position(), h.wrong)
+	}
+	h.watched(90*time.Second, power.Alive, 20)
+	h.signsIn(30 * time.Hour)
+	if h.m.State() != power.Checking || h.wrong != "" {
+		t.Errorf("after 98 s: %s %s", h.m.Position(), h.wrong)
+	}
+}
+
+func TestAnUncleanStopIsOnRecord(t *testing.T) {
+	h := reach("booting", power.Config{Plug: meterPlug, Mains: true}, power.Learned{})
+	h.signsIn(time.Minute)
+	a := goodAfter()
+	a.CleanStop = yes(false)
+	h.tell(power.Verified{Number: h.open.Number, After: a})
+	h.settle()
+	h.restart(time.Second)
+	if !h.m.Peek().NoCuts || h.wrong != "" {
+		t.Errorf("a restart forgets it %s", h.wrong)
+	}
+}

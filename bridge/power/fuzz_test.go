@@ -296,6 +296,7 @@ func TestARecordThatCantBeOursIsADamagedJournal(t *testing.T) {
 		"an outage below nothing":       func(d *power.Memory) { d.OutagePuts = -3 },
 		"watts that are no number":      func(d *power.Memory) { d.Learned.OffWatts = math.NaN() },
 		"off-watts of a running disk":   func(d *power.Memory) { d.Learned.Running, d.Learned.OffWatts = 20, 19 },
+		"a damaged journal before":      func(d *power.Memory) { d.State, d.Why = power.Attention, power.JournalDamaged },
 		"a number at its end":           func(d *power.Memory) { d.Number = math.MaxUint64 },
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -32,6 +32,8 @@ type hand struct {
 	truth truth
 	stamp uint32
 	ids   int
+	home  int           // its number, in a walk
+	wake  time.Duration // when the machine wants to be woken; in its clock
 	wrong string
 	taken func(power.Move)   // is told each row
 	said  func(power.Answer) // and each answer
@@ -163,7 +165,7 @@ func (h *hand) past(at power.Instant) time.Duration {
 	if at.Wall.IsZero() || at.Mono > h.now.Mono {
 		return h.t()
 	}
-	return h.base + at.Mono
+	return h.base + max(0, at.Mono)
 }
 
 // note keeps what an event says, before the machine hears it.
@@ -197,7 +199,7 @@ func (h *hand) note(e power.Event) {
 	case power.Verified:
 		h.closes(e.Number)
 	case power.PutDone:
-		if e.Number != 0 && e.Number == h.open.Number {
+		if h.open.Number == e.Number && (h.open.Kind == power.PutShutdown || h.open.Kind == power.PutReboot) {
 			v.putOpen = false
 			if e.Outcome == power.Done {
 				v.success = true
@@ -319,6 +321,7 @@ func (h *hand) counts() {
 // take is the commit of the program, up to its journal.
 func (h *hand) take(out power.Output) {
 	h.account(out)
+	h.wake = out.Wake
 	number, ok := h.m.Safe()
 	h.gate.watch(number)
 	if !ok {

@@ -136,6 +136,7 @@ func Restore(c Config, now Instant, records []Record, damaged bool) (*Machine, O
 	if n := len(records); n > 0 {
 		m.d = records[n-1].Memory.clone()
 	}
+	m.damaged = m.damaged || m.d.State == Attention && m.d.Why == JournalDamaged // its ten minutes aren't over
 	if !m.d.known() {
 		m.damaged = true
 		m.d = Memory{State: Running, Number: min(m.d.Number, maxNumber), Serial: m.d.Serial, Firmware: m.d.Firmware}

@@ -60,7 +60,7 @@ func (m *Machine) everywhere() bool {
 			m.switchOn("observing, its relay is off")
 			return true
 		}
-		if m.outage() && !m.is(JournalDamaged) && relay != RelayOff && m.signedIn(m.since) {
+		if m.outage() && !m.is(JournalDamaged) && relay != RelayOff && m.staysOn() {
 			m.outageBegins("outage, signed in")
 			return true
 		}
@@ -439,6 +439,13 @@ func (m *Machine) cantPut(row, reason, message string) {
 	}
 }
 
+// staysOn says that the recorder let us in since the machine is in this state, and
+// not only because it hasn't gone down yet.
+func (m *Machine) staysOn() bool {
+	at, wait := m.seen.signed.At, m.timers.GoingDown
+	return m.signedIn(m.since) && (m.d.Seq.Puts == 0 || m.sincePut(at) >= wait || at.since(m.since) >= wait || m.restarted())
+}
+
 // restarted says that the recorder that lives now has started since the request.
 func (m *Machine) restarted() bool {
 	v, s := &m.seen, &m.d.Seq
@@ -800,6 +807,9 @@ func (m *Machine) verified(a After) {
 	s := &m.d.Seq
 	m.items = Verify(s.Before, m.d.Serial, a, m.sincePut(m.now))
 	if item(m.items, "clean_stop") == No && s.WasSafe {
+		if !m.d.NoCuts {
+			m.note("an unclean stop after safe: no cuts until a drill is passed")
+		}
 		m.d.NoCuts = true
 		m.d.Learned = Learned{}
 		m.failDrill("unclean_stop")
@@ -839,7 +849,7 @@ func (m *Machine) ends(verdict, row string) {
 func (m *Machine) attending() bool {
 	// While its relay reads off it may be the last word of a recorder that was cut,
 	// until it is clear that this plug doesn't feed it.
-	in := m.signedIn(m.since) && m.relayNow() != RelayOff
+	in := m.staysOn() && m.relayNow() != RelayOff
 	switch m.d.Why {
 	case StillOn:
 		switch {

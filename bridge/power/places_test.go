@@ -1,0 +1,221 @@
+package power_test
+
+import (
+	"fmt"
+	"time"
+
+	"hikbridge/bridge/power"
+)
+
+// A place is a machine in a position, reached as in a home where all goes its
+// usual way until then.
+
+// ready is a recorder that runs, known by its serial number, and read at 20 W.
+func ready(cfg power.Config, learned power.Learned) *hand {
+	var journal *power.Record
+	if learned.Passed {
+		journal = &power.Record{At: epoch, Memory: power.Memory{State: power.Running, Serial: ownSerial, Firmware: firmware, Learned: learned}}
+	}
+	h := begin(cfg, journal, false, nil)
+	h.settle()
+	if cfg.Mains {
+		h.tell(power.Mains{Stable: true})
+		h.settle()
+	}
+	for range 4 {
+		h.pass(5 * time.Second)
+		h.reads(20)
+	}
+	h.signsIn(30 * time.Hour)
+	return h
+}
+
+// asks is a command of a person.
+func (h *hand) asks(a power.Action) {
+	h.tell(h.command(a, "anna"))
+	h.settle()
+}
+
+func (h *hand) command(a power.Action, by string) power.Command {
+	id := h.id()
+	return power.Command{Action: a, ID: id, At: h.now.Wall, By: by, Content: uint64(h.ids)}
+}
+
+// goesOn takes n next steps of an ordinary sequence.
+func (h *hand) goesOn(n int) *hand {
+	for range n {
+		switch h.open.Kind {
+		case power.Collect, power.Look:
+			h.tell(power.Collected{Number: h.open.Number, Facts: goodFacts(30 * time.Hour)})
+		case power.PutShutdown, power.PutReboot:
+			h.tell(power.PutDone{Number: h.open.Number, Outcome: power.Done})
+		case power.CollectAfter:
+			h.tell(power.Verified{Number: h.open.Number, After: goodAfter()})
+		default:
+			h.pass(10 * time.Second)
+			h.tell(power.Tick{})
+		}
+		h.settle()
+	}
+	return h
+}
+
+// watched lets time pass in which probes see this, and the plug reads that; below
+// nothing it isn't heard. It ends with the move to a position, if one is named:
+// before its record is durable.
+func (h *hand) watched(d time.Duration, s power.Sight, watts float64, until ...string) *hand {
+	for end := h.t() + d; h.t() < end && h.wrong == ""; {
+		for _, e := range h.look(s, watts) {
+			h.tell(e)
+			if len(until) > 0 && h.m.Position() == until[0] {
+				return h
+			}
+			h.settle()
+		}
+	}
+	return h
+}
+
+func (h *hand) look(s power.Sight, watts float64) []power.Event {
+	h.pass(5 * time.Second)
+	var all []power.Event
+	if h.cfg.Witness {
+		all = append(all, power.Witnessed{At: h.now})
+	}
+	all = append(all, power.Probe{At: h.now, Sight: s, HTTP: s == power.Alive})
+	if watts >= 0 && h.cfg.Plug.Exists {
+		h.stamp++
+		all = append(all, power.Relay{At: h.now, State: power.RelayOn}, power.Reading{At: h.now, Watts: watts, Stamp: stampOf(h.stamp)})
+	}
+	return append(all, power.Tick{})
+}
+
+func (h *hand) hears(s power.RelayState) *hand {
+	h.tell(power.Relay{At: h.now, State: s})
+	h.settle()
+	return h
+}
+
+// waits lets time pass with nothing heard.
+func (h *hand) waits(d time.Duration) *hand {
+	h.pass(d)
+	h.tell(power.Tick{})
+	h.settle()
+	return h
+}
+
+// asked is a recorder that accepted a shutdown by hand.
+func asked(cfg power.Config, learned power.Learned) *hand {
+	h := ready(cfg, learned)
+	h.asks(power.Shutdown)
+	return h.goesOn(4)
+}
+
+// cut is a recorder that is proven off, and its plug told to switch off.
+func cut(cfg power.Config, learned power.Learned) *hand {
+	h := asked(cfg, learned).watched(5*time.Minute, power.Silent, 0.4, "cutting")
+	h.settle()
+	return h
+}
+
+func gone(cfg power.Config, learned power.Learned) *hand {
+	return cut(cfg, learned).hears(power.RelayOff).waits(16 * time.Second)
+}
+
+func back(cfg power.Config, learned power.Learned) *hand {
+	h := gone(cfg, learned)
+	h.asks(power.PowerOn)
+	h.waits(16 * time.Second)
+	return h.hears(power.RelayOn)
+}
+
+// places are the ways to each position, some by more than one. In a home that
+// can't get there it ends somewhere on the way.
+var places = []struct {
+	position string
+	reach    func(power.Config, power.Learned) *hand
+}{
+	{"running", ready},
+	{"unreachable", func(c power.Config, l power.Learned) *hand {
+		h := ready(c, l)
+		h.tell(power.NoAnswer{At: h.now})
+		return h.waits(61 * time.Second)
+	}},
+	{"checking", func(c power.Config, l power.Learned) *hand { h := ready(c, l); h.asks(power.Shutdown); return h }},
+	{"counting_down", func(c power.Config, l power.Learned) *hand {
+		h := ready(c, l)
+		h.asks(power.Shutdown)
+		return h.goesOn(1)
+	}},
+	{"shutting_down", func(c power.Config, l power.Learned) *hand {
+		h := ready(c, l)
+		h.asks(power.Shutdown)
+		return h.goesOn(3)
+	}},
+	{"confirming", asked},
+	{"presumed_off", func(c power.Config, l power.Learned) *hand {
+		return asked(c, l).watched(6*time.Minute, power.Silent, -1, "presumed_off").settled()
+	}},
+	{"safe", func(c power.Config, l power.Learned) *hand {
+		// A plug that wasn't heard for a moment isn't switched at once.
+		proof := 35 * time.Second
+		if l.OffWatts > 3 {
+			proof = 200 * time.Second
+		}
+		return asked(c, l).watched(proof, power.Silent, 0.4).watched(20*time.Second, power.Silent, -1, "safe").settled()
+	}},
+	{"cutting", cut},
+	{"off", gone},
+	{"powering_on", func(c power.Config, l power.Learned) *hand {
+		h := gone(c, l)
+		h.asks(power.PowerOn)
+		return h.waits(16 * time.Second)
+	}},
+	{"rebooting", func(c power.Config, l power.Learned) *hand {
+		h := ready(c, l)
+		h.asks(power.Reboot)
+		return h.goesOn(4)
+	}},
+	{"booting", back},
+	{"attention(still_on)", func(c power.Config, l power.Learned) *hand {
+		return asked(c, l).watched(95*time.Second, power.Alive, 20).goesOn(2).watched(95*time.Second, power.Alive, 20)
+	}},
+	{"attention(came_back)", func(c power.Config, l power.Learned) *hand {
+		h := cut(c, l)
+		h.tell(power.Probe{At: h.now, Sight: power.Alive})
+		return h.settled()
+	}},
+	{"attention(unproven)", func(c power.Config, l power.Learned) *hand {
+		return asked(c, l).watched(9*time.Minute, power.Uncertain, -1)
+	}},
+	{"attention(boot_failed)", func(c power.Config, l power.Learned) *hand {
+		return back(c, l).watched(11*time.Minute, power.Silent, 20)
+	}},
+	{"attention(cut_unconfirmed)", func(c power.Config, l power.Learned) *hand {
+		return cut(c, l).watched(2*time.Minute, power.Silent, 0.4, "attention(cut_unconfirmed)").settled()
+	}},
+	{"attention(power_lost)", func(c power.Config, l power.Learned) *hand { return asked(c, l).hears(power.RelayOff) }},
+	{"attention(wrong_device)", func(c power.Config, l power.Learned) *hand {
+		h := back(c, l)
+		h.tell(power.SignedIn{At: h.now, Serial: "another", Uptime: time.Minute, UptimeTold: true})
+		return h.settled()
+	}},
+	{"attention(journal_damaged)", func(c power.Config, _ power.Learned) *hand {
+		return begin(c, nil, true, nil).settled()
+	}},
+}
+
+func (h *hand) settled() *hand {
+	h.settle()
+	return h
+}
+
+// reach is the place of a position.
+func reach(position string, c power.Config, l power.Learned) *hand {
+	for _, p := range places {
+		if p.position == position {
+			return p.reach(c, l)
+		}
+	}
+	panic(fmt.Sprintf("no place is called %s", position))
+}
