@@ -124,8 +124,14 @@ func (s *stage) is(positions ...string) {
 	}
 }
 
-// next plays one moment.
-func (s *stage) next() { s.run(s.queue[0].at - s.t) }
+// next plays one moment. A world that went wrong stands still.
+func (s *stage) next() {
+	s.test.Helper()
+	if len(s.wrong) > 0 || s.t-s.zero > 100*time.Hour {
+		s.test.Fatal("the story has no end")
+	}
+	s.run(s.queue[0].at - s.t)
+}
 
 // reach lets time pass until a position is entered, and says when that was. What
 // was entered before this moment doesn't count.
