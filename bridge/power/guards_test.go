@@ -1098,3 +1098,473 @@ func TestPowerOnCyclesOnlyWhatMayBeCut(t *testing.T) {
 		})
 	}
 }
+
+// resting is a machine that is restored in a position and hears of a relay.
+func resting(t *testing.T, s power.State, r power.Reason, relay power.RelayState, change func(*power.Config, *power.Memory)) *bench {
+	t.Helper()
+	c := fullPlug
+	d := power.Memory{State: s, Why: r, Seq: power.Sequence{Number: 1, Action: power.Shutdown, Attempt: 1, Puts: 1, Success: true}}
+	if change != nil {
+		change(&c, &d)
+	}
+	b := onBench(t, c, d)
+	b.pass(time.Second)
+	if relay != "" {
+		b.relay(relay)
+	}
+	return b
+}
+
+func TestPowerOnInEachPosition(t *testing.T) {
+	noRelay := func(c *power.Config, _ *power.Memory) { c.Plug.Relay = false }
+	noPlug := func(c *power.Config, _ *power.Memory) { c.Plug = power.Plug{} }
+	for _, row := range []struct {
+		state  power.State
+		why    power.Reason
+		relay  power.RelayState
+		change func(*power.Config, *power.Memory)
+		want   power.AnswerType
+		reason string
+		on     bool // switched on at once
+		to     string
+	}{
+		{power.Running, "", power.RelayOn, nil, power.Accepted, "", false, "running"},
+		{power.Running, "", power.RelayOn, noPlug, power.Declined, "no_plug", false, "running"},
+		{power.Booting, "", power.RelayOn, nil, power.Accepted, "", false, "booting"},
+		{power.Confirming, "", power.RelayOn, nil, power.Accepted, "", false, "confirming"},
+		{power.Off, "", power.RelayOff, nil, power.Accepted, "", false, "off"},
+		{power.Attention, power.StillOn, power.RelayOn, nil, power.Accepted, "", false, "attention(still_on)"},
+		{power.Attention, power.StillOn, "", noRelay, power.Accepted, "", false, "attention(still_on)"},
+		{power.Attention, power.CameBack, "", noRelay, power.Accepted, "", true, "powering_on"},
+		{power.Attention, power.CameBack, power.RelayOn, nil, power.Accepted, "", false, "attention(came_back)"},
+		{power.Attention, power.PowerLost, power.RelayOff, nil, power.Accepted, "", true, "powering_on"},
+		{power.Attention, power.PowerLost, power.RelayOn, nil, power.Accepted, "", false, "attention(power_lost)"},
+		{power.Attention, power.BootFailed, "", nil, power.Accepted, "", false, "attention(boot_failed)"},
+		{power.Attention, power.Unproven, power.RelayOn, nil, power.Accepted, "", false, "attention(unproven)"},
+		{power.Attention, power.Unproven, "", noRelay, power.Accepted, "", true, "powering_on"},
+		{power.Attention, power.Unproven, power.RelayOff, noPlug, power.Declined, "no_plug", false, "attention(unproven)"},
+		{power.Attention, power.JournalDamaged, power.RelayOn, nil, power.Accepted, "", true, "attention(journal_damaged)"},
+		{power.Attention, power.JournalDamaged, power.RelayOff, nil, power.Accepted, "", true, "attention(journal_damaged)"},
+	} {
+		name := fmt.Sprintf("%s %s with the relay %s", row.state, row.why, row.relay)
+		b := resting(t, row.state, row.why, row.relay, row.change)
+		a := b.asks(power.PowerOn)
+		if on := slices.Contains(b.effects, power.SwitchOn); a.Type != row.want || a.Reason != row.reason || on != row.on || b.m.Position() != row.to {
+			t.Errorf("%s: %s %q, on: %v, %s", name, a.Type, a.Reason, on, b.m.Position())
+		}
+	}
+}
+
+func TestWhatPowerOnSaysWhereItSwitchesNothing(t *testing.T) {
+	for _, row := range []struct {
+		state power.State
+		why   power.Reason
+		says  string
+		owed  bool
+	}{
+		{power.Attention, power.Unproven, "its plug is on: confirm that it is off, then press again, or switch it off and on by hand", true},
+		{power.Attention, power.BootFailed, "its plug is on", false},
+	} {
+		b := resting(t, row.state, row.why, power.RelayOn, nil)
+		b.asks(power.PowerOn)
+		if a := b.last(power.PowerOn); a.Message != row.says || b.m.Memory().Seq.Owed != row.owed {
+			t.Errorf("%s: %q, owed: %v", row.why, a.Message, b.m.Memory().Seq.Owed)
+		}
+	}
+	b := proving(t, nil)
+	b.silentFor(200*time.Second, 9)
+	b.at("presumed_off")
+	if b.asks(power.PowerOn); !strings.HasPrefix(b.last(power.PowerOn).Message, "its plug is on: confirm") || !b.m.Memory().Seq.Owed {
+		t.Errorf("presumed off: %q", b.last(power.PowerOn).Message)
+	}
+}
+
+func TestAPersonsWordAndPowerOnCycleOnlyFromWhereTheyMay(t *testing.T) {
+	// In another attention the word of before no longer cuts.
+	b := proving(t, nil)
+	b.silentFor(200*time.Second, 9)
+	b.asks(power.ConfirmOff)
+	b.asks(power.Cancel)
+	b.silentFor(9*time.Minute, 9)
+	b.at("attention(unproven)")
+	b.asks(power.PowerOn)
+	b.at("attention(unproven)") // the word is too old
+	if a := b.asks(power.ConfirmOff); a.Type != power.Accepted {
+		t.Fatalf("%s %q", a.Type, a.Reason)
+	}
+	b.asks(power.PowerOn)
+	b.at("cutting")
+	b.silentFor(80*time.Second, 9)
+	b.at("attention(cut_unconfirmed)")
+	if n := b.offs(); n != 3 {
+		t.Errorf("%d OFFs", n)
+	}
+	b.asks(power.PowerOn)
+	b.at("attention(cut_unconfirmed)")
+	if a := b.asks(power.ConfirmOff); a.Reason != "nothing" {
+		t.Errorf("confirm_off: %s %q", a.Type, a.Reason)
+	}
+}
+
+func (b *bench) offs() (n int) {
+	for _, k := range b.effects {
+		if k == power.SwitchOff {
+			n++
+		}
+	}
+	return n
+}
+
+func TestInAnOutageNobodysWordCounts(t *testing.T) {
+	b := resting(t, power.Confirming, "", power.RelayOn, func(_ *power.Config, d *power.Memory) { d.Seq.Action = power.Outage })
+	b.silentFor(200*time.Second, 9)
+	b.at("presumed_off")
+	if a := b.asks(power.ConfirmOff); a.Reason != "outage" {
+		t.Errorf("%s %q", a.Type, a.Reason)
+	}
+}
+
+func TestRequestsAreRefusedWhereNothingCanBegin(t *testing.T) {
+	for _, row := range []struct {
+		state  power.State
+		why    power.Reason
+		change func(*power.Config, *power.Memory)
+		action power.Action
+		want   power.AnswerType // of the verdict; "": none yet
+		reason string
+	}{
+		{power.Running, "", nil, power.Check, "", ""},
+		{power.Running, "", nil, power.Shutdown, "", ""},
+		{power.Running, "", nil, power.Drill, power.Declined, "check_first"},
+		{power.Confirming, "", nil, power.Shutdown, power.Declined, "busy"},
+		{power.Attention, power.CameBack, nil, power.Shutdown, power.Declined, "came_back"},
+		{power.Attention, power.StillOn, nil, power.Shutdown, "", ""},
+		{power.Attention, power.JournalDamaged, func(_ *power.Config, d *power.Memory) { d.Number = 1 << 61 }, power.Shutdown, power.Declined, "observing"},
+		{power.Attention, power.JournalDamaged, func(_ *power.Config, d *power.Memory) { d.Number = 1 << 61 }, power.Check, power.Declined, "journal_damaged"},
+		{power.Attention, power.JournalDamaged, func(_ *power.Config, d *power.Memory) { d.Number = 1 << 61 }, power.Plan, power.Declined, "journal_damaged"},
+		{power.Running, "", crashLoop, power.Shutdown, power.Declined, "observing"},
+		{power.Running, "", crashLoop, power.Reboot, power.Declined, "observing"},
+		{power.Running, "", crashLoop, power.Check, "", ""},
+		{power.Running, "", crashLoop, power.Plan, "", ""},
+	} {
+		b := resting(t, row.state, row.why, power.RelayOn, row.change)
+		if a := b.asks(row.action); a.Type != row.want || a.Reason != row.reason {
+			t.Errorf("%s in %s: %s %q, not %q", row.action, b.m.Position(), a.Type, a.Reason, row.reason)
+		}
+	}
+	b := onBench(t, fullPlug, power.Memory{State: power.Running})
+	b.pass(time.Minute)
+	b.at("unreachable")
+	if a := b.asks(power.Shutdown); a.Reason != "unreachable" {
+		t.Errorf("unreachable: %s %q", a.Type, a.Reason)
+	}
+	b.asks(power.PowerOn)
+	if !slices.Contains(b.effects, power.SwitchOn) {
+		t.Error("unreachable: not switched on")
+	}
+}
+
+// crashLoop has four starts of the last five minutes on record.
+func crashLoop(_ *power.Config, d *power.Memory) {
+	for n := range 4 {
+		d.Starts = append(d.Starts, epoch.Add(24*time.Hour-time.Duration(n)*time.Minute))
+	}
+}
+
+func TestACrashLoopEndsAfterTenQuietMinutes(t *testing.T) {
+	at := func(minutes ...float64) func(*power.Config, *power.Memory) {
+		return func(_ *power.Config, d *power.Memory) {
+			for _, x := range minutes {
+				d.Starts = append(d.Starts, epoch.Add(24*time.Hour-time.Duration(x*float64(time.Minute))))
+			}
+		}
+	}
+	for _, row := range []struct {
+		name   string
+		change func(*power.Config, *power.Memory)
+		after  time.Duration
+		reason string
+	}{
+		{"five starts in five minutes", at(5, 3, 2, 1), 0, "observing"},
+		{"four starts", at(3, 2, 1), 0, ""},
+		{"five starts in more", at(5.01, 3, 2, 1), 0, ""},
+		{"five starts, some of them ahead of this clock", at(-1, 3, 2, 1), 0, ""},
+		{"just before ten minutes", at(4, 3, 2, 1), 10*time.Minute - time.Second - 1, "observing"},
+		{"after ten minutes", at(4, 3, 2, 1), 10*time.Minute - time.Second, ""},
+	} {
+		b := resting(t, power.Running, "", power.RelayOn, row.change)
+		b.pass(row.after)
+		b.signsIn()
+		if a := b.asks(power.Shutdown); a.Reason != row.reason {
+			t.Errorf("%s: %q in %s", row.name, a.Reason, b.m.Position())
+		}
+		if looping := slices.Contains(b.m.Needs(), "too_many_starts"); looping != (row.reason != "") {
+			t.Errorf("%s: %v", row.name, b.m.Needs())
+		}
+	}
+}
+
+func TestADrillNeedsACheckOfTheLastTenMinutes(t *testing.T) {
+	for _, row := range []struct {
+		after  time.Duration
+		reason string
+	}{{10 * time.Minute, ""}, {10*time.Minute + 1, "check_first"}} {
+		b := running(t, nil)
+		b.asks(power.Check)
+		b.collected(b.facts())
+		b.pass(row.after)
+		b.signsIn()
+		if a := b.asks(power.Drill); a.Reason != row.reason {
+			t.Errorf("after %v: %q", row.after, a.Reason)
+		}
+	}
+}
+
+func TestCancelBeforeAndAfterTheRequest(t *testing.T) {
+	for _, row := range []struct {
+		name string
+		do   func(*bench)
+		to   string
+		owed bool
+	}{
+		{"while it is checked", func(b *bench) { b.asks(power.Shutdown) }, "running", false},
+		{"while it counts down", func(b *bench) { b.asks(power.Shutdown); b.collected(b.facts()) }, "running", false},
+		{"while it is looked at", func(b *bench) {
+			b.asks(power.Shutdown)
+			b.collected(b.facts())
+			b.pass(10 * time.Second)
+		}, "running", false},
+		{"while a restart is looked at", func(b *bench) { b.asks(power.Reboot); b.collected(b.facts()); b.pass(10 * time.Second) }, "running", false},
+		{"while its intent isn't durable", func(b *bench) {
+			b.asks(power.Shutdown)
+			b.collected(b.facts())
+			b.pass(10 * time.Second)
+			b.hold = true
+			b.collected(b.facts())
+			b.at("shutting_down")
+		}, "running", false},
+		{"while the intent of a restart isn't durable", func(b *bench) {
+			b.asks(power.Reboot)
+			b.collected(b.facts())
+			b.pass(10 * time.Second)
+			b.hold = true
+			b.collected(b.facts())
+			b.at("rebooting")
+		}, "running", false},
+		{"after the request", func(b *bench) { b.requested(power.Shutdown) }, "shutting_down", true},
+		{"after the request of a restart", func(b *bench) { b.requested(power.Reboot) }, "rebooting", true},
+		{"after it was accepted", func(b *bench) { b.accepted(power.Shutdown) }, "confirming", true},
+	} {
+		for _, button := range []power.Action{power.Cancel, power.PowerOn} {
+			b := running(t, nil)
+			row.do(b)
+			asked := b.effects[len(b.effects)-1]
+			b.asks(button)
+			if b.m.Position() != row.to || b.m.Memory().Seq.Owed != row.owed {
+				t.Errorf("%s, by %s: %s, owed: %v", row.name, button, b.m.Position(), b.m.Memory().Seq.Owed)
+			}
+			if b.hold { // the record comes late: nothing follows
+				n := len(b.effects)
+				b.hold = false
+				b.commit(power.Late)
+				b.pass(time.Minute)
+				if len(b.effects) != n || b.m.Memory().Seq.Puts != 0 {
+					t.Errorf("%s, by %s: %v after %s", row.name, button, b.effects, asked)
+				}
+			}
+		}
+	}
+}
+
+func TestAnOutageThatIsCancelledIsOverButForLowBattery(t *testing.T) {
+	b := running(t, func(c *power.Config, _ *power.Memory) { c.Mains = true })
+	b.tell(power.Mains{Lost: true, Outage: 7})
+	b.at("checking")
+	b.asks(power.Cancel)
+	b.at("running")
+	b.tell(power.Mains{Lost: true, Outage: 7})
+	b.at("running")
+	b.tell(power.Mains{Lost: true, Outage: 7, Low: true})
+	b.at("checking")
+	b.asks(power.Cancel)
+	b.tell(power.Mains{Lost: true, Outage: 8})
+	b.at("checking")
+
+	b = running(t, func(c *power.Config, _ *power.Memory) { c.Mains = true })
+	b.asks(power.Shutdown)
+	b.asks(power.Cancel)
+	if n := b.m.Memory().Cancelled; n != 0 {
+		t.Errorf("outage %d was cancelled", n)
+	}
+}
+
+// statuses are what a person reads, by what it stands on.
+func TestStatusSays(t *testing.T) {
+	quiet := func(b *bench) { b.silentFor(10*time.Second, -1) }
+	for _, row := range []struct {
+		name string
+		make func() *bench
+		want string
+	}{
+		{"running", func() *bench { return running(t, nil) }, "The recorder runs."},
+		{"unreachable", func() *bench {
+			b := onBench(t, fullPlug, power.Memory{})
+			b.pass(time.Minute)
+			return b
+		}, "The recorder doesn't answer; that says nothing about its power."},
+		{"checking", func() *bench { b := running(t, nil); b.asks(power.Shutdown); return b }, "Checking whether anything speaks against it."},
+		{"checking in an outage", func() *bench {
+			b := running(t, nil)
+			b.tell(power.Mains{Lost: true, Outage: 1})
+			b.collected(b.facts(func(f *power.Facts) { f.Repairing.Told = power.Yes }))
+			return b
+		}, "Outage: the shutdown waits. A disk is being repaired."},
+		{"checking by hand after findings", func() *bench {
+			b := running(t, nil)
+			b.asks(power.Shutdown)
+			b.collected(b.facts(func(f *power.Facts) { f.Repairing.Told = power.Yes }))
+			b.asks(power.Shutdown)
+			return b
+		}, "Checking whether anything speaks against it."},
+		{"counting down", func() *bench { b := running(t, nil); b.asks(power.Shutdown); b.collected(b.facts()); return b }, "The shutdown begins in a moment; Cancel stops it."},
+		{"counting down to a restart", func() *bench { b := running(t, nil); b.asks(power.Reboot); b.collected(b.facts()); return b }, "The restart begins in a moment; Cancel stops it."},
+		{"counting down to a power cycle", func() *bench { b := running(t, nil); b.asks(power.PowerCycle); b.collected(b.facts()); return b }, "The power cycle begins in a moment; Cancel stops it."},
+		{"shutting down", func() *bench { b := running(t, nil); b.requested(power.Shutdown); return b }, "The recorder is asked to shut down."},
+		{"rebooting", func() *bench { b := running(t, nil); b.requested(power.Reboot); return b }, "The recorder restarts."},
+		{"confirming, alive", func() *bench { b := proving(t, nil); b.probe(power.Alive); return b }, "The recorder was asked to shut down and still answers."},
+		{"confirming, silent", func() *bench { b := proving(t, nil); quiet(b); return b }, "The recorder has been silent for 8s; waiting for proof that it is off."},
+		{"presumed off, without figures", func() *bench {
+			b := resting(t, power.Confirming, "", "", func(c *power.Config, _ *power.Memory) { c.Plug = power.Plug{} })
+			b.silentFor(182*time.Second, -1)
+			return b
+		}, "The recorder accepted the shutdown and has been silent for 3m0s. That is no proof: look at its screen and listen for disks before you pull the plug."},
+		{"presumed off, with figures", func() *bench { b := proving(t, nil); b.silentFor(182*time.Second, 9); return b },
+			"The recorder accepted the shutdown and has been silent for 3m0s. That is no proof: look at its screen and listen for disks before you pull the plug. The plug reads 9.0 W."},
+		{"presumed off, with figures and no drill", func() *bench {
+			b := proving(t, func(_ *power.Config, d *power.Memory) { d.Learned = power.Learned{} })
+			b.silentFor(182*time.Second, 9)
+			return b
+		}, "The recorder accepted the shutdown and has been silent for 3m0s. That is no proof: look at its screen and listen for disks before you pull the plug. The plug reads 9.0 W. A drill lets the bridge tell by itself."},
+		{"safe", func() *bench {
+			b := proving(t, func(c *power.Config, _ *power.Memory) { c.Plug.Cut = power.CutNever })
+			b.silentFor(60*time.Second, 0.4)
+			return b
+		}, "The recorder is off: power may be cut."},
+		{"cutting", func() *bench { b := proving(t, nil); b.silentFor(50*time.Second, 0.4); return b }, "The plug is switched off."},
+		{"off", func() *bench { return resting(t, power.Off, "", power.RelayOff, nil) }, "The recorder has no power."},
+		{"powering on", func() *bench {
+			b := resting(t, power.Off, "", power.RelayOff, nil)
+			b.asks(power.PowerOn)
+			b.pass(15 * time.Second)
+			return b
+		}, "The plug is switched on."},
+		{"powering on after three more tries", func() *bench { return trying(t, 3) }, "The plug is switched on."},
+		{"powering on after four", func() *bench { return trying(t, 4) }, "The plug doesn't report that it is on after 4 tries: look at it."},
+		{"booting", func() *bench { return resting(t, power.Booting, "", power.RelayOn, nil) }, "The recorder starts; cameras and recordings are verified."},
+		{"booting past its plug", func() *bench {
+			b := resting(t, power.Off, "", power.RelayOff, nil)
+			b.pass(15 * time.Second)
+			b.signsIn()
+			return b
+		}, "The recorder starts although its plug is off: this plug doesn't feed it."},
+		{"still on", func() *bench { return resting(t, power.Attention, power.StillOn, power.RelayOn, nil) }, "The recorder accepted the shutdown and stays on. Its power was kept."},
+		{"came back", func() *bench { return resting(t, power.Attention, power.CameBack, power.RelayOn, nil) }, "The recorder was off and came back by itself. Its power was kept."},
+		{"unproven", func() *bench { return resting(t, power.Attention, power.Unproven, power.RelayOn, nil) }, "It can't be proven that the recorder is off. Look at it, then confirm that it is off, or switch it off and on by hand."},
+		{"boot failed", func() *bench { return resting(t, power.Attention, power.BootFailed, power.RelayOn, nil) }, "The recorder doesn't answer after its start. Look at its screen."},
+		{"cut unconfirmed", func() *bench { return resting(t, power.Attention, power.CutUnconfirmed, power.RelayOn, nil) }, "The plug was told to switch off and doesn't report that it did. Look at it."},
+		{"power lost", func() *bench { return resting(t, power.Attention, power.PowerLost, power.RelayOff, nil) }, "Its plug was switched off by somebody else while the recorder wasn't proven off."},
+		{"wrong device", func() *bench {
+			b := resting(t, power.Booting, "", power.RelayOn, nil)
+			b.tell(power.SignedIn{At: b.now, Serial: "X1"})
+			return b
+		}, "Another device answers at the recorder's address: X1."},
+		{"journal damaged", func() *bench {
+			return resting(t, power.Running, "", power.RelayOn, func(_ *power.Config, d *power.Memory) { d.Number = 1 << 61 })
+		}, "The journal was damaged: the bridge only observes until the recorder has answered for 10 minutes."},
+	} {
+		if got := row.make().m.Status(); got != row.want {
+			t.Errorf("%s: %q, not %q", row.name, got, row.want)
+		}
+	}
+}
+
+// trying is a machine that switches on for the n-th time.
+func trying(t *testing.T, n int) *bench {
+	b := resting(t, power.Off, "", power.RelayOff, nil)
+	b.asks(power.PowerOn)
+	b.pass(15 * time.Second)
+	for range n - 1 {
+		b.pass(10 * time.Minute)
+		b.relay(power.RelayOff)
+	}
+	b.at("powering_on")
+	return b
+}
+
+func TestNeedsNames(t *testing.T) {
+	for _, row := range []struct {
+		name string
+		make func() *bench
+		want string
+	}{
+		{"nothing, while it runs", func() *bench { return running(t, nil) }, ""},
+		{"attention by its reason", func() *bench { return resting(t, power.Attention, power.BootFailed, power.RelayOn, nil) }, "boot_failed"},
+		{"nothing, unreachable for less than 15 minutes", func() *bench {
+			b := onBench(t, fullPlug, power.Memory{})
+			b.pass(time.Minute)
+			b.pass(15*time.Minute - 1)
+			return b
+		}, ""},
+		{"a recorder that is unreachable for 15 minutes", func() *bench {
+			b := onBench(t, fullPlug, power.Memory{})
+			b.pass(time.Minute)
+			b.pass(15 * time.Minute)
+			return b
+		}, "unreachable"},
+		{"a plug after four tries", func() *bench { return trying(t, 4) }, "plug"},
+		{"nothing after three", func() *bench { return trying(t, 3) }, ""},
+		{"a drill after new firmware", func() *bench {
+			return resting(t, power.Running, "", power.RelayOn, func(_ *power.Config, d *power.Memory) { d.Learned = power.Learned{Passed: true, Firmware: "V4.0.0"} })
+		}, "drill_due"},
+		{"no drill after this firmware's", func() *bench {
+			return resting(t, power.Running, "", power.RelayOn, func(_ *power.Config, d *power.Memory) { d.Learned = power.Learned{Passed: true, Firmware: firmware} })
+		}, ""},
+		{"no drill where none was", func() *bench {
+			return resting(t, power.Running, "", power.RelayOn, func(_ *power.Config, d *power.Memory) { d.Learned = power.Learned{Firmware: "V4.0.0"} })
+		}, ""},
+		{"no drill before the firmware is known", func() *bench {
+			return onBench(t, fullPlug, power.Memory{})
+		}, ""},
+		{"an unclean stop", func() *bench {
+			return resting(t, power.Running, "", power.RelayOn, func(_ *power.Config, d *power.Memory) { d.NoCuts = true })
+		}, "unclean_stop"},
+		{"a journal that can't be written", func() *bench {
+			b := running(t, nil)
+			b.hold = true
+			b.asks(power.Check)
+			b.commit(power.Failed)
+			return b
+		}, "journal"},
+		{"safe, and power owed for 15 minutes", func() *bench { return safeAndOwed(t, 15*time.Minute, "") }, "waits_for_power"},
+		{"nothing, safe and owed for less", func() *bench { return safeAndOwed(t, 15*time.Minute-time.Second, "") }, ""},
+		{"nothing, safe and not owed", func() *bench { return safeAndOwed(t, time.Hour, "no") }, ""},
+	} {
+		b := row.make()
+		if got := strings.Join(b.m.Needs(), ", "); got != row.want {
+			t.Errorf("%s: %q in %s", row.name, got, b.m.Position())
+		}
+	}
+}
+
+// safeAndOwed is a recorder that is off, and a plug that nobody may switch.
+func safeAndOwed(t *testing.T, d time.Duration, not string) *bench {
+	b := proving(t, func(c *power.Config, _ *power.Memory) { c.Plug.Cut = power.CutNever })
+	b.silentFor(60*time.Second, 0.4)
+	b.at("safe")
+	if not == "" {
+		b.asks(power.Cancel)
+	}
+	b.silentFor(d, 0.4)
+	b.at("safe")
+	return b
+}
