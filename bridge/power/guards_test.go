@@ -1412,7 +1412,7 @@ func TestStatusSays(t *testing.T) {
 			b.pass(time.Minute)
 			return b
 		}, "The recorder doesn't answer; that says nothing about its power."},
-		{"checking", func() *bench { b := running(t, nil); b.asks(power.Shutdown); return b }, "Checking whether anything speaks against it."},
+		{"checking", func() *bench { b := running(t, nil); b.asks(power.Shutdown); return b }, "Looking for anything that speaks against the shutdown."},
 		{"checking in an outage", func() *bench {
 			b := running(t, nil)
 			b.tell(power.Mains{Lost: true, Outage: 1})
@@ -1425,14 +1425,14 @@ func TestStatusSays(t *testing.T) {
 			b.collected(b.facts(func(f *power.Facts) { f.Repairing.Told = power.Yes }))
 			b.asks(power.Shutdown)
 			return b
-		}, "Checking whether anything speaks against it."},
+		}, "Looking for anything that speaks against the shutdown."},
 		{"counting down", func() *bench { b := running(t, nil); b.asks(power.Shutdown); b.collected(b.facts()); return b }, "The shutdown begins in a moment; Cancel stops it."},
 		{"counting down to a restart", func() *bench { b := running(t, nil); b.asks(power.Reboot); b.collected(b.facts()); return b }, "The restart begins in a moment; Cancel stops it."},
 		{"counting down to a power cycle", func() *bench { b := running(t, nil); b.asks(power.PowerCycle); b.collected(b.facts()); return b }, "The power cycle begins in a moment; Cancel stops it."},
 		{"shutting down", func() *bench { b := running(t, nil); b.requested(power.Shutdown); return b }, "The recorder is asked to shut down."},
 		{"rebooting", func() *bench { b := running(t, nil); b.requested(power.Reboot); return b }, "The recorder restarts."},
 		{"confirming, alive", func() *bench { b := proving(t, nil); b.probe(power.Alive); return b }, "The recorder was asked to shut down and still answers."},
-		{"confirming, silent", func() *bench { b := proving(t, nil); quiet(b); return b }, "The recorder has been silent for 8s; waiting for proof that it is off."},
+		{"confirming, silent", func() *bench { b := proving(t, nil); quiet(b); return b }, "The recorder has been silent since 00:04. That may still be a restart: leave its power on."},
 		{"presumed off, without figures", func() *bench {
 			b := resting(t, power.Confirming, "", "", func(c *power.Config, _ *power.Memory) { c.Plug = power.Plug{} })
 			b.silentFor(182*time.Second, -1)
@@ -1444,23 +1444,23 @@ func TestStatusSays(t *testing.T) {
 			b := proving(t, func(_ *power.Config, d *power.Memory) { d.Learned = power.Learned{} })
 			b.silentFor(182*time.Second, 9)
 			return b
-		}, "The recorder accepted the shutdown and has been silent for 3m0s. That is no proof: look at its screen and listen for disks before you pull the plug. The plug reads 9.0 W. A drill lets the bridge tell by itself."},
+		}, "The recorder accepted the shutdown and has been silent for 3m0s. That is no proof: look at its screen and listen for disks before you pull the plug. The plug reads 9.0 W. After a drill the bridge may tell by itself."},
 		{"safe", func() *bench {
 			b := proving(t, func(c *power.Config, _ *power.Memory) { c.Plug.Cut = power.CutNever })
 			b.silentFor(60*time.Second, 0.4)
 			return b
 		}, "The recorder is off: power may be cut."},
-		{"cutting", func() *bench { b := proving(t, nil); b.silentFor(50*time.Second, 0.4); return b }, "The plug is switched off."},
+		{"cutting", func() *bench { b := proving(t, nil); b.silentFor(50*time.Second, 0.4); return b }, "The plug is being switched off."},
 		{"off", func() *bench { return resting(t, power.Off, "", power.RelayOff, nil) }, "The recorder has no power."},
 		{"powering on", func() *bench {
 			b := resting(t, power.Off, "", power.RelayOff, nil)
 			b.asks(power.PowerOn)
 			b.pass(15 * time.Second)
 			return b
-		}, "The plug is switched on."},
-		{"powering on after three more tries", func() *bench { return trying(t, 3) }, "The plug is switched on."},
+		}, "The plug is being switched on."},
+		{"powering on after three more tries", func() *bench { return trying(t, 3) }, "The plug is being switched on."},
 		{"powering on after four", func() *bench { return trying(t, 4) }, "The plug doesn't report that it is on after 4 tries: look at it."},
-		{"booting", func() *bench { return resting(t, power.Booting, "", power.RelayOn, nil) }, "The recorder starts; cameras and recordings are verified."},
+		{"booting", func() *bench { return resting(t, power.Booting, "", power.RelayOn, nil) }, "The recorder starts; then its cameras and recordings are checked."},
 		{"booting past its plug", func() *bench {
 			b := resting(t, power.Off, "", power.RelayOff, nil)
 			b.pass(15 * time.Second)
@@ -1567,4 +1567,458 @@ func safeAndOwed(t *testing.T, d time.Duration, not string) *bench {
 	b.silentFor(d, 0.4)
 	b.at("safe")
 	return b
+}
+
+func TestWhatBlocksByHand(t *testing.T) {
+	repairing := func(f *power.Facts) { f.Repairing.Told = power.Yes }
+	upgrading := func(f *power.Facts) { f.Upgrading.Told = power.Yes }
+	for _, row := range []struct {
+		name   string
+		first  power.Action // was blocked by the same finding before
+		after  time.Duration
+		action power.Action
+		by     string
+		force  []string
+		finds  func(*power.Facts)
+		want   string
+	}{
+		{"a soft finding, once", "", 0, power.Shutdown, "anna", nil, repairing, "running"},
+		{"a soft finding that is named", "", 0, power.Shutdown, "automation", []string{"repairing"}, repairing, "counting_down"},
+		{"another one that is named", "", 0, power.Shutdown, "anna", []string{"raid"}, repairing, "running"},
+		{"a hard finding that is named", "", 0, power.Shutdown, "anna", []string{"upgrade"}, upgrading, "running"},
+		{"a soft finding that was shown", power.Shutdown, 2 * time.Minute, power.Shutdown, "anna", nil, repairing, "counting_down"},
+		{"a soft finding that was shown too long ago", power.Shutdown, 2*time.Minute + time.Second, power.Shutdown, "anna", nil, repairing, "running"},
+		{"a soft finding that was shown to an automation", power.Shutdown, time.Minute, power.Shutdown, "automation", nil, repairing, "running"},
+		{"a soft finding that was shown for something else", power.Reboot, time.Minute, power.Shutdown, "anna", nil, repairing, "running"},
+		{"a hard finding that was shown", power.Shutdown, time.Minute, power.Shutdown, "anna", nil, upgrading, "running"},
+	} {
+		b := running(t, nil)
+		if row.first != "" {
+			b.asks(row.first)
+			b.collected(b.facts(row.finds))
+			b.at("running")
+			b.pass(row.after)
+		}
+		b.ids++
+		b.command(power.Command{Action: row.action, ID: fmt.Sprintf("b%d", b.ids), At: b.now.Wall, By: row.by, Force: row.force, Content: uint64(b.ids)})
+		b.collected(b.facts(row.finds))
+		if b.m.Position() != row.want {
+			t.Errorf("%s: %s", row.name, b.m.Position())
+		}
+		if a := b.last(row.action); row.want == "running" && (a.Type != power.Declined || len(a.Findings) == 0) {
+			t.Errorf("%s: %s, %d findings", row.name, a.Type, len(a.Findings))
+		}
+	}
+}
+
+func TestACheckSaysWhatWouldBlock(t *testing.T) {
+	for _, row := range []struct {
+		action power.Action
+		finds  func(*power.Facts)
+		want   string
+	}{
+		{power.Check, func(*power.Facts) {}, "nothing speaks against a shutdown"},
+		{power.Check, func(f *power.Facts) { f.Repairing.Told = power.Yes }, "1 findings would block it: A disk is being repaired."},
+		{power.Plan, func(*power.Facts) {}, "nothing speaks against a shutdown; silent about 20s after the request, proven or presumed about 3m30s later"},
+	} {
+		b := running(t, nil)
+		b.asks(row.action)
+		b.collected(b.facts(row.finds))
+		b.at("running")
+		if a := b.last(row.action); a.Type != power.Finished || a.Message != row.want {
+			t.Errorf("%s: %s %q", row.action, a.Type, a.Message)
+		}
+	}
+	b := running(t, func(_ *power.Config, d *power.Memory) { d.Learned = power.Learned{} })
+	b.asks(power.Plan)
+	b.collected(b.facts())
+	if a := b.last(power.Plan); !strings.Contains(a.Message, "silent about 1m0s after") {
+		t.Errorf("without a drill: %q", a.Message)
+	}
+}
+
+// dark is a machine in an outage that asks for a shutdown.
+func dark(t *testing.T, change func(*power.Config, *power.Memory), x power.Mains) *bench {
+	b := running(t, func(c *power.Config, d *power.Memory) {
+		c.Mains = true
+		if change != nil {
+			change(c, d)
+		}
+	})
+	x.Lost, x.Outage = true, 1
+	b.tell(x)
+	b.at("checking")
+	return b
+}
+
+func TestInAnOutageSoftFindingsFallAtTheDeadline(t *testing.T) {
+	repairing := func(f *power.Facts) { f.Repairing.Told = power.Yes }
+	upgrading := func(f *power.Facts) { f.Upgrading.Told = power.Yes }
+	start := 6*time.Minute + time.Second // when the outage begins
+	for _, row := range []struct {
+		name     string
+		deadline time.Duration
+		low      bool
+		finds    func(*power.Facts)
+		want     string
+	}{
+		{"long before the deadline", start + time.Hour, false, repairing, "checking"},
+		{"just before a shutdown would last as long", start + time.Minute + 1, false, repairing, "checking"},
+		{"when a shutdown lasts as long", start + time.Minute, false, repairing, "counting_down"},
+		{"without a deadline", 0, false, repairing, "checking"},
+		{"at low battery", start + time.Hour, true, repairing, "shutting_down"},
+		{"a hard one at the deadline", start, false, upgrading, "checking"},
+		{"a hard one at low battery", start, true, upgrading, "checking"},
+	} {
+		b := dark(t, nil, power.Mains{Deadline: row.deadline, Low: row.low})
+		b.collected(b.facts(row.finds))
+		if b.m.Position() != row.want {
+			t.Errorf("%s: %s", row.name, b.m.Position())
+		}
+	}
+	b := running(t, nil) // by hand the deadline counts for nothing
+	b.tell(power.Mains{Lost: true, Low: true, Deadline: time.Minute})
+	b.asks(power.Shutdown)
+	b.collected(b.facts(repairing))
+	b.at("running")
+}
+
+func TestInAnOutageFactsAreCollectedAgain(t *testing.T) {
+	b := dark(t, nil, power.Mains{})
+	b.collected(b.facts(func(f *power.Facts) { f.Repairing.Told = power.Yes }))
+	n := len(b.effects)
+	b.pass(15*time.Second - 1)
+	if len(b.effects) != n {
+		t.Errorf("after %v: %v", 15*time.Second-1, b.effects[n:])
+	}
+	b.pass(1)
+	if len(b.effects) != n+1 || b.effect.Kind != power.Collect {
+		t.Errorf("after 15 s: %v", b.effects[n:])
+	}
+	b.collected(b.facts())
+	b.at("counting_down")
+}
+
+func TestFactsThatDontComeAreUnknown(t *testing.T) {
+	b := running(t, nil)
+	b.asks(power.Shutdown)
+	b.pass(25*time.Second - 1)
+	b.at("checking")
+	b.pass(1)
+	b.at("running")
+	b.gave(power.Shutdown, power.Declined, "identity")
+	b.collected(b.facts()) // too late
+	b.at("running")
+
+	b = running(t, nil)
+	b.asks(power.Shutdown)
+	b.collected(b.facts())
+	b.pass(10 * time.Second)
+	b.pass(25*time.Second - 1)
+	b.at("shutting_down")
+	b.pass(1)
+	b.at("running")
+	b.gave(power.Shutdown, power.Undone, "identity")
+}
+
+func TestAnAnswerThatIsntWaitedForDoesNothing(t *testing.T) {
+	b := running(t, nil)
+	b.requested(power.Shutdown)
+	b.collected(b.facts())
+	b.tell(power.Verified{Number: b.effect.Number, After: power.After{}})
+	b.tell(power.PutDone{Number: b.effect.Number, Outcome: power.Refused})
+	b.at("shutting_down") // the request was closed by a wrong answer
+	b.pass(20 * time.Second)
+	b.at("shutting_down", "confirming")
+
+	b = running(t, nil)
+	b.requested(power.Shutdown)
+	b.tell(power.PutDone{Number: b.effect.Number + 1, Outcome: power.Refused})
+	b.tell(power.PutDone{Outcome: power.Refused})
+	b.at("shutting_down")
+	b.put(power.Done)
+	b.at("confirming")
+	b.tell(power.PutDone{Outcome: power.Refused})
+	b.put(power.Refused)
+	b.at("confirming")
+}
+
+func TestHowARequestEnds(t *testing.T) {
+	for _, row := range []struct {
+		name   string
+		action power.Action
+		do     func(*bench)
+		to     string
+		reason string // of the failed outcome; "" if there is none yet
+	}{
+		{"done", power.Shutdown, func(b *bench) { b.put(power.Done) }, "confirming", ""},
+		{"unknown", power.Shutdown, func(b *bench) { b.put(power.Unknown) }, "confirming", ""},
+		{"no answer in time", power.Shutdown, func(b *bench) { b.pass(20 * time.Second) }, "confirming", ""},
+		{"no answer just before", power.Shutdown, func(b *bench) { b.pass(20*time.Second - 1) }, "shutting_down", ""},
+		{"refused", power.Shutdown, func(b *bench) { b.put(power.Refused) }, "running", "refused"},
+		{"busy once", power.Shutdown, func(b *bench) { b.put(power.Busy) }, "checking", ""},
+		{"busy twice", power.Shutdown, func(b *bench) {
+			b.put(power.Busy)
+			b.pass(20 * time.Second)
+			b.counted()
+			b.put(power.Busy)
+		}, "checking", ""},
+		{"busy three times", power.Shutdown, func(b *bench) {
+			for range 2 {
+				b.put(power.Busy)
+				b.pass(20 * time.Second)
+				b.counted()
+			}
+			b.put(power.Busy)
+		}, "running", "busy"},
+		{"nothing sent once", power.Shutdown, func(b *bench) { b.put(power.NotSent) }, "shutting_down", ""},
+		{"nothing sent three times", power.Shutdown, func(b *bench) {
+			for range 2 {
+				b.put(power.NotSent)
+				b.pass(10 * time.Second)
+				b.collected(b.facts())
+			}
+			b.put(power.NotSent)
+		}, "running", "not_sent"},
+		{"nothing sent twice in 30 s", power.Shutdown, func(b *bench) {
+			b.put(power.NotSent)
+			b.pass(10 * time.Second)
+			b.pass(10 * time.Second)
+			b.collected(b.facts())
+			b.pass(10 * time.Second)
+			b.put(power.NotSent)
+		}, "shutting_down", ""},
+		{"nothing sent twice in more", power.Shutdown, func(b *bench) {
+			b.put(power.NotSent)
+			b.pass(10 * time.Second)
+			b.pass(10 * time.Second)
+			b.collected(b.facts())
+			b.pass(10*time.Second + 1)
+			b.put(power.NotSent)
+		}, "running", "not_sent"},
+		{"a restart that is done", power.Reboot, func(b *bench) { b.put(power.Done) }, "rebooting", ""},
+		{"a restart that is unknown", power.Reboot, func(b *bench) { b.put(power.Unknown) }, "rebooting", ""},
+		{"a restart that is refused", power.Reboot, func(b *bench) { b.put(power.Refused) }, "running", "refused"},
+		{"a restart that is busy", power.Reboot, func(b *bench) { b.put(power.Busy) }, "running", "busy"},
+		{"a restart that wasn't sent", power.Reboot, func(b *bench) { b.put(power.NotSent) }, "running", "not_sent"},
+	} {
+		b := running(t, nil)
+		b.requested(row.action)
+		row.do(b)
+		if b.m.Position() != row.to {
+			t.Errorf("%s: %s", row.name, b.m.Position())
+		}
+		a := b.last(row.action)
+		if failed := a.Type == power.Undone; failed != (row.reason != "") || failed && a.Reason != row.reason {
+			t.Errorf("%s: %s %q", row.name, a.Type, a.Reason)
+		}
+		if n := b.m.Memory().Seq.Puts; row.to != "running" && n != map[bool]int{true: 1}[row.to == "confirming" || b.effect.Kind == power.PutReboot || strings.HasPrefix(row.name, "no answer")] {
+			t.Errorf("%s: %d requests count", row.name, n)
+		}
+	}
+}
+
+func TestInAnOutageARequestThatFailedIsPreparedAgain(t *testing.T) {
+	for _, o := range []power.Outcome{power.Refused, power.Busy, power.NotSent} {
+		b := dark(t, nil, power.Mains{})
+		b.counted()
+		b.put(o)
+		for n := 0; o == power.NotSent && n < 2 || o == power.Busy && n < 2; n++ {
+			if o == power.Busy {
+				b.pass(20 * time.Second)
+				b.counted()
+			} else {
+				b.pass(10 * time.Second)
+				b.collected(b.facts())
+			}
+			b.put(o)
+		}
+		b.at("checking")
+		n := len(b.effects)
+		b.pass(15 * time.Second)
+		if len(b.effects) != n+1 || b.effect.Kind != power.Collect || b.m.Memory().OutagePuts != 0 {
+			t.Errorf("%s: %v, %d requests", o, b.effects[n:], b.m.Memory().OutagePuts)
+		}
+	}
+}
+
+// askedAgain is a second request after one that was ignored.
+func askedAgain(t *testing.T) *bench {
+	b := proving(t, nil)
+	b.onFor(90*time.Second, 22)
+	b.at("shutting_down")
+	b.collected(b.facts())
+	return b
+}
+
+func TestASecondRequestThatFailsIsWaitedForAsIfItHadBeenMade(t *testing.T) {
+	for _, row := range []struct {
+		name string
+		do   func(*bench)
+		row  string
+	}{
+		{"refused", func(b *bench) { b.put(power.Refused) }, "refused, after a request that counts"},
+		{"busy", func(b *bench) { b.put(power.Busy) }, "busy, after a request that counts"},
+		{"not sent", func(b *bench) { b.put(power.NotSent) }, "nothing was sent, after a request that counts"},
+	} {
+		b := askedAgain(t)
+		row.do(b)
+		b.at("confirming")
+		if last := b.rows[len(b.rows)-1]; last != row.row {
+			t.Errorf("%s: %s", row.name, last)
+		}
+		b.onFor(95*time.Second, 22)
+		b.at("attention(still_on)")
+		if n := b.m.Memory().Seq.Puts; n != 1 {
+			t.Errorf("%s: %d requests", row.name, n)
+		}
+	}
+	b := proving(t, nil)
+	b.onFor(90*time.Second, 22)
+	b.collected(b.facts(func(f *power.Facts) { f.Upgrading.Told = power.Yes }))
+	b.at("confirming")
+	b = askedAgain(t)
+	b.put(power.Done)
+	b.onFor(95*time.Second, 22)
+	b.at("attention(still_on)")
+	b.gave(power.Shutdown, power.Undone, "still_on")
+}
+
+func TestTheJournalThatCantBeWritten(t *testing.T) {
+	counting := func(b *bench) { b.asks(power.Shutdown); b.hold = true; b.collected(b.facts()); b.at("counting_down") }
+	for _, row := range []struct {
+		name string
+		make func() *bench
+		want string
+	}{
+		{"counting down by hand", func() *bench { b := running(t, nil); counting(b); return b }, "running"},
+		{"counting down in an outage", func() *bench { b := dark(t, nil, power.Mains{}); b.hold = true; b.collected(b.facts()); return b }, "counting_down"},
+		{"before a request by hand", func() *bench {
+			b := running(t, nil)
+			b.asks(power.Shutdown)
+			b.collected(b.facts())
+			b.pass(10 * time.Second)
+			b.hold = true
+			b.collected(b.facts())
+			return b
+		}, "running"},
+		{"before a request in an outage", func() *bench {
+			b := dark(t, nil, power.Mains{})
+			b.collected(b.facts())
+			b.pass(10 * time.Second)
+			b.hold = true
+			b.collected(b.facts())
+			return b
+		}, "checking"},
+		{"before a request by hand, at low battery", func() *bench {
+			b := running(t, nil)
+			b.asks(power.Shutdown)
+			b.collected(b.facts())
+			b.pass(10 * time.Second)
+			b.tell(power.Mains{Lost: true, Low: true})
+			b.hold = true
+			b.collected(b.facts())
+			return b
+		}, "running"},
+		{"when a recorder is safe", func() *bench {
+			b := proving(t, func(c *power.Config, _ *power.Memory) { c.Plug.Cut = power.CutNever })
+			b.silentFor(46*time.Second, 0.4)
+			b.hold = true
+			b.silentFor(4*time.Second, 0.4)
+			b.at("safe")
+			return b
+		}, "confirming"},
+		{"before a cut", func() *bench {
+			b := proving(t, nil)
+			b.silentFor(44*time.Second, 0.4)
+			b.hold = true
+			b.silentFor(10*time.Second, 0.4)
+			return b
+		}, "confirming"},
+	} {
+		b := row.make()
+		n := len(b.effects)
+		b.commit(power.Failed)
+		if b.m.Position() != row.want {
+			t.Errorf("%s: %s", row.name, b.m.Position())
+		}
+		if k := b.effects[n:]; slices.Contains(k, power.PutShutdown) || slices.Contains(k, power.SwitchOff) {
+			t.Errorf("%s: %v", row.name, k)
+		}
+	}
+}
+
+func TestAtLowBatteryTheDisksComeFirst(t *testing.T) {
+	b := dark(t, nil, power.Mains{Low: true})
+	b.collected(b.facts())
+	b.pass(1)
+	b.hold = true
+	b.collected(b.facts())
+	n := len(b.effects)
+	b.commit(power.Failed)
+	if k := b.effects[n:]; !slices.Equal(k, []power.EffectKind{power.PutShutdown}) {
+		t.Fatalf("%v in %s", k, b.m.Position())
+	}
+	b.hold = false
+	b.put(power.Done)
+	b.silentFor(200*time.Second, 0.4)
+	b.at("presumed_off") // never safe, never cut
+	if b.offs() != 0 {
+		t.Error("it was cut")
+	}
+}
+
+func TestALateRecordStartsNothingUntilTheInboxWasRead(t *testing.T) {
+	b := running(t, nil)
+	b.hold = true
+	b.asks(power.Check)
+	n := len(b.effects)
+	b.commit(power.Late)
+	if k := b.effects[n:]; !slices.Equal(k, []power.EffectKind{power.Collect}) {
+		t.Errorf("a check: %v", k)
+	}
+	b = running(t, nil)
+	b.asks(power.Shutdown)
+	b.collected(b.facts())
+	b.pass(10 * time.Second)
+	b.hold = true
+	b.collected(b.facts())
+	n = len(b.effects)
+	number := b.record.Number()
+	b.pass(5 * time.Second)
+	b.tell(power.Committed{Number: number, Commit: power.Late})
+	if k := b.effects[n:]; !slices.Equal(k, []power.EffectKind{power.PutShutdown}) {
+		t.Errorf("a request: %v", k)
+	}
+	if at := b.m.Memory().Seq.PutAt.Mono; at != b.now.Mono {
+		t.Errorf("it was made %v ago", b.now.Mono-at)
+	}
+	b.hold = false
+	b.put(power.Done)
+	b.at("confirming")
+	// A cut needs a new record, and the proof must stand.
+	for _, row := range []struct {
+		name string
+		do   func(*bench)
+		offs int
+		to   string
+	}{
+		{"the proof stands", func(*bench) {}, 1, "cutting"},
+		{"life came", func(b *bench) { b.probe(power.Alive) }, 0, "attention(came_back)"},
+		{"the proof lapsed", func(b *bench) { b.pass(9 * time.Second); b.relay(power.RelayOn) }, 0, "attention(cut_unconfirmed)"},
+		{"the plug is silent", func(b *bench) { b.silentFor(6*time.Second, -1) }, 0, "attention(cut_unconfirmed)"},
+	} {
+		b := proving(t, nil)
+		b.silentUntil(time.Minute, 0.4, func() bool {
+			b.hold = b.now.Mono > 0 && len(b.rows) > 0 && b.m.Proof() == power.ProofPower && b.m.State() == power.Confirming
+			return slices.Contains(b.effects, power.SwitchOff)
+		})
+		b.at("cutting")
+		n, number := b.offs(), b.record.Number()
+		row.do(b)
+		b.tell(power.Committed{Number: number, Commit: power.Late})
+		if got := b.offs() - n; got != row.offs || b.m.Position() != row.to {
+			t.Errorf("%s: %d OFFs in %s", row.name, got, b.m.Position())
+		}
+	}
 }
