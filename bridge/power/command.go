@@ -137,7 +137,7 @@ func (m *Machine) envelope(c Command) (fresh, judged bool) {
 	case fresh && len(m.ids) < maxIDs:
 		m.ids = append(m.ids, seenID{c.ID, c.Content, c.At.Add(idLife)})
 	case fresh || c.Action == PowerOn:
-	case age < 0:
+	case c.At.After(m.now.Wall):
 		m.refuse(c, "wrong_clock", fmt.Sprintf("its time lies %v ahead of this clock; set the clocks of both machines", (-age).Round(time.Second)))
 		return false, true
 	default:
@@ -217,7 +217,7 @@ func (m *Machine) powerOn(c Command, fresh bool) {
 		m.refuse(c, "no_plug", "no plug is configured: plug the recorder in by hand")
 		return
 	}
-	cycle := fresh && !c.Plain && m.cfg.Plug.mayCut() && !m.observing() && !m.d.NoCuts
+	cycle := fresh && m.cfg.Plug.mayCut() && !m.observing() && !m.d.NoCuts
 	switch m.d.State {
 	case Running, Booting:
 		m.done(c, "it is on")
@@ -251,7 +251,7 @@ func (m *Machine) powerOn(c Command, fresh bool) {
 			m.owe()
 			m.done(c, "")
 			m.switchOn("power_on")
-		case cycle && m.personProof() && m.canSwitchOff() && (m.d.State == PresumedOff || m.is(Unproven)):
+		case cycle && m.personProof() && m.canSwitchOff():
 			m.owe()
 			m.done(c, "it is switched off and on")
 			m.cut(ProofPerson, "person's proof, then power_on")
@@ -270,10 +270,6 @@ func (m *Machine) powerOn(c Command, fresh bool) {
 // confirmOff takes a person's word that the recorder is off.
 func (m *Machine) confirmOff(c Command) {
 	s := &m.d.Seq
-	wait := m.quiet()
-	if s.Action == Drill {
-		wait = max(wait, 2*s.Drill.Gap)
-	}
 	switch {
 	case !c.person():
 		m.refuse(c, "no_person", "only a person who stands at the recorder can say so")
@@ -283,8 +279,8 @@ func (m *Machine) confirmOff(c Command) {
 		m.refuse(c, "outage", "in an outage only the meter proves it")
 	case !s.Success:
 		m.refuse(c, "not_accepted", "the recorder didn't say that it shuts down; look at its screen again and unplug it by hand")
-	case !m.silentFor(wait):
-		m.refuse(c, "too_early", fmt.Sprintf("it must have been silent for %v: a restart looks the same until then", wait))
+	case !m.silentFor(m.quiet()):
+		m.refuse(c, "too_early", fmt.Sprintf("it must have been silent for %v: a restart looks the same until then", m.quiet()))
 	default:
 		m.person, m.personNumber = m.now, m.seen.silences
 		m.done(c, "noted for 5 minutes")
@@ -295,5 +291,5 @@ func (m *Machine) confirmOff(c Command) {
 // personProof says that a person's word stands. It counts once.
 func (m *Machine) personProof() bool {
 	return m.now.within(m.person, personLife) &&
-		m.personNumber == m.seen.silences && m.silentFor(m.quiet()) && m.d.Seq.Action != Outage
+		m.personNumber == m.seen.silences && m.silentFor(m.quiet())
 }

@@ -49,8 +49,8 @@ type GapReading struct {
 }
 
 func (m *Machine) failDrill(reason string) {
-	if s := &m.d.Seq; s.Action == Drill && s.Drill.Failed == "" {
-		s.Drill.Failed = reason
+	if d := &m.d.Seq.Drill; d.Failed == "" {
+		d.Failed = reason
 	}
 }
 
@@ -122,9 +122,10 @@ func lowest(all []GapReading, off float64) (watts float64, blind bool) {
 	var from time.Duration
 	low := false
 	for n, r := range all {
-		if n == 0 || r.Watts < watts {
+		if n == 0 {
 			watts = r.Watts
 		}
+		watts = min(watts, r.Watts)
 		if r.Watts > off {
 			low = false
 			continue
