@@ -39,16 +39,12 @@ type bridge struct {
 	intent      bool // durable, and not followed by its request
 	looked      bool
 	offs        int
-	proof       uint64 // of the last intent to cut
-	unconfirmed bool   // and nobody knows whether it worked
-	cutProof    power.Proof
-	unrecorded  bool
+	proof       uint64                   // of the last intent to cut
+	unconfirmed bool                     // and nobody knows whether it worked
 	pending     map[string]power.Command // accepted, without outcome
 	judged      map[string]bool
 	putAt       time.Duration
 	lastOff     time.Duration
-	starts      []time.Duration
-	owedSince   time.Duration
 
 	// dies is asked at each record and effect whether the program ends there; nil:
 	// never.

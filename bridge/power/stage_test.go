@@ -248,7 +248,4 @@ func (s *stage) intoTheWall()   { s.rec.wall, s.rec.cord = true, false; s.settle
 func (s *stage) somebodyCuts()  { s.switchPlug(false, "somebody") }
 func (s *stage) somebodyFeeds() { s.switchPlug(true, "somebody") }
 
-// halt is a recorder that goes down at once.
-func (s *stage) halt() { s.enter("halted") }
-
 var off = []string{"safe said", "effect relay_off"}

@@ -117,7 +117,6 @@ var waiting = map[string]func(*hand) power.Event{
 	"power_on": func(h *hand) power.Event { return h.command(power.PowerOn, "anna") },
 }
 
-func hasPlug(h *hand) bool  { return h.cfg.Plug.Relay }
 func hasMeter(h *hand) bool { return h.cfg.Plug.Meter }
 
 // A kind of event has one representative value.
@@ -226,7 +225,7 @@ func roots() (all []*hand, names []string) {
 			all, names = append(all, h), append(names, home.name+": "+name)
 		}
 		for _, p := range places {
-			h := p.reach(home.cfg, home.learned)
+			h := p.reach(site{cfg: home.cfg, learned: home.learned})
 			name := h.m.Position()
 			if name != p.position {
 				name += " on the way to " + p.position

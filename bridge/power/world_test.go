@@ -73,8 +73,7 @@ type plan struct {
 	stamped  bool          // the meter's reports carry a counter
 	pushes   time.Duration // it reports by itself; 0: only when asked
 	latency  time.Duration
-	cached   bool // it repeats old figures in between
-	powerOn  power.RelayState
+	cached   bool          // it repeats old figures in between
 	stuck    bool          // the relay doesn't obey OFF
 	obeys    time.Duration // after which it obeys
 	mute     bool          // it never reports the relay
@@ -110,9 +109,8 @@ type socket struct {
 	on      bool
 	away    bool
 	counter int
-	was     float64 // the figure it caches
-	zero    bool    // the next reading is a false zero
-	cut     time.Duration
+	was     float64       // the figure it caches
+	zero    bool          // the next reading is a false zero
 	told    time.Duration // when it last reported its relay
 }
 
