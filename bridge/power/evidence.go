@@ -72,7 +72,7 @@ func (m *Machine) observe(e Event) {
 		}
 	case Witnessed:
 		at := m.past(e.At)
-		if m.cfg.Witness && !v.from.never() && at.since(v.witness) > witnessGap {
+		if m.cfg.Witness && at.since(v.witness) > witnessGap {
 			m.restartSilence()
 		}
 		v.witness = at
@@ -99,7 +99,7 @@ func (m *Machine) observe(e Event) {
 	case Mains:
 		m.hearsMains(e)
 	}
-	if v.relay != RelayOn || m.now.since(v.relayAt) > supplyGap {
+	if m.now.since(v.relayAt) > supplyGap {
 		v.supplyBad = true
 	}
 }
@@ -148,21 +148,19 @@ func (m *Machine) lives(at Instant) {
 		v.lived = at
 	}
 	m.void()
-	if at.Mono > v.life.Mono || v.life.never() {
-		v.life = at
-	}
+	v.life = later(v.life, at)
 }
 
 func (m *Machine) silent(at Instant) {
 	v := &m.seen
-	if at.Mono < v.life.Mono || at.Mono < v.last.Mono {
-		return // seen before what is known
+	if at.Mono <= max(v.life.Mono, v.last.Mono) {
+		return // life wins over what was seen with it or before
 	}
 	if m.cfg.Witness && at.since(v.witness) > witnessGap {
 		m.restartSilence()
 		return
 	}
-	if !v.from.never() && !at.within(v.last, probeGap) {
+	if !at.within(v.last, probeGap) {
 		m.restartSilence()
 	}
 	if v.from.never() {
@@ -190,8 +188,8 @@ func (m *Machine) signsIn(e SignedIn) {
 		return
 	}
 	v.other = ""
-	if s := &m.d.Seq; s.Puts > 0 && m.sincePut(e.At) >= m.timers.GoingDown {
-		s.NoPresumption = true // it wasn't going down
+	if m.sincePut(e.At) >= m.timers.GoingDown {
+		m.d.Seq.NoPresumption = true // it wasn't going down
 	}
 	m.d.Serial = e.Serial
 	if e.Firmware != "" {
@@ -256,6 +254,9 @@ func (m *Machine) reads(e Reading) {
 	case v.relay == RelayOn && v.relayAt.Mono >= e.At.Mono:
 		m.measured(metered{e.At, e.Watts})
 	default:
+		if e.Watts > m.offWatts() { // speaks against at once, but for nothing before its relay is read
+			m.restartReadings()
+		}
 		v.waiting = e
 	}
 }
@@ -269,7 +270,9 @@ func (m *Machine) measured(r metered) {
 	long := !v.from.never() && r.at.since(v.from) >= pulledSilence
 	if r.watts > m.offWatts() {
 		m.restartReadings()
-		v.loaded = v.loaded || long
+		if long {
+			v.loaded = true
+		}
 		return
 	}
 	if v.loaded || r.watts < m.d.Learned.Halted/2 {
@@ -304,7 +307,7 @@ func (m *Machine) baseline(age time.Duration) float64 {
 // silentFor says that the recorder is silent now and was so for d.
 func (m *Machine) silentFor(d time.Duration) bool {
 	v := &m.seen
-	if v.from.never() || !m.now.within(v.last, probeGap) {
+	if !m.now.within(v.last, probeGap) {
 		return false
 	}
 	if m.cfg.Witness && m.now.since(v.witness) > witnessGap {

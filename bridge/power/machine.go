@@ -136,7 +136,7 @@ func Restore(c Config, now Instant, records []Record, damaged bool) (*Machine, O
 	if n := len(records); n > 0 {
 		m.d = records[n-1].Memory.clone()
 	}
-	m.damaged = m.damaged || m.d.State == Attention && m.d.Why == JournalDamaged // its ten minutes aren't over
+	m.damaged = m.damaged || m.is(JournalDamaged) // its ten minutes aren't over
 	if !m.d.known() {
 		m.damaged = true
 		m.d = Memory{State: Running, Number: min(m.d.Number, maxNumber), Serial: m.d.Serial, Firmware: m.d.Firmware}
@@ -165,12 +165,11 @@ func (d Memory) clone() Memory {
 // Step takes in an event and decides.
 func (m *Machine) Step(now Instant, e Event) Output {
 	m.step(now)
-	if c, ok := e.(Committed); ok {
-		m.committed(c)
-	}
 	m.observe(e)
 	m.judgeProof()
 	switch e := e.(type) {
+	case Committed:
+		m.committed(e)
 	case Command:
 		m.command(e)
 	case Collected:
@@ -182,7 +181,7 @@ func (m *Machine) Step(now Instant, e Event) Output {
 			m.putDone(e.Outcome, e.Detail)
 		}
 	case Verified:
-		if m.mine(e.Number) && m.d.State == Booting {
+		if m.mine(e.Number) {
 			m.verified(e.After)
 		}
 	}
@@ -259,9 +258,7 @@ func (m *Machine) after(t Instant, d time.Duration) bool {
 }
 
 func (m *Machine) wakeAt(mono time.Duration) {
-	if m.out.Wake < 0 || mono < m.out.Wake {
-		m.out.Wake = mono
-	}
+	m.out.Wake = time.Duration(min(uint64(m.out.Wake), uint64(max(mono, 0)))) // -1 is the greatest
 }
 
 func (m *Machine) in(d time.Duration) bool { return m.after(m.since, d) }
@@ -295,7 +292,8 @@ func (m *Machine) Position() string {
 	return string(m.d.State)
 }
 
-func (m *Machine) is(r Reason) bool { return m.d.State == Attention && m.d.Why == r }
+// is says that it is in attention for a reason: elsewhere there is none.
+func (m *Machine) is(r Reason) bool { return m.d.Why == r }
 
 // begin makes a sequence.
 func (m *Machine) begin(a Action, c Command) {

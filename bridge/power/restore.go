@@ -24,7 +24,7 @@ func (d Memory) known() bool {
 		return false
 	}
 	actions := []Action{Check, Plan, Shutdown, Reboot, Drill, PowerCycle, Outage}
-	return slices.Contains(States[:], d.State) && (d.State != Attention || slices.Contains(Reasons[:], d.Why)) && (s.Number == 0 || slices.Contains(actions, s.Action))
+	return slices.Contains(States[:], d.State) && (d.State == Attention) == slices.Contains(Reasons[:], d.Why) && (s.Number == 0 || slices.Contains(actions, s.Action))
 }
 
 // recover decides where a restarted program goes on.

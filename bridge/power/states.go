@@ -1,6 +1,7 @@
 package power
 
 import (
+	"cmp"
 	"slices"
 	"time"
 )
@@ -86,10 +87,7 @@ func (m *Machine) backToAttention(r Reason, row string) {
 }
 
 func later(a, b Instant) Instant {
-	if b.never() || !a.never() && a.Mono > b.Mono {
-		return a
-	}
-	return b
+	return slices.MaxFunc([]Instant{b, a}, func(x, y Instant) int { return cmp.Compare(x.Mono, y.Mono) })
 }
 
 func (m *Machine) running() bool {
