@@ -53,7 +53,7 @@ func TestAPlugThatIsTakenOutOfTheConfigurationIsntSwitchedOn(t *testing.T) {
 }
 
 func TestARecorderThatWasJustAskedIsntTakenForOneThatStaysOn(t *testing.T) {
-	h := reach("shutting_down", power.Config{Plug: meterPlug, Mains: true, AnyOutage: true}, power.Learned{})
+	h := reach("shutting_down", site{cfg: power.Config{Plug: meterPlug, Mains: true, AnyOutage: true}})
 	h.goesOn(1)
 	h.hears(power.RelayOff).hears(power.RelayOn)
 	h.tell(power.Mains{Lost: true, Outage: 1})
@@ -71,7 +71,7 @@ func TestARecorderThatWasJustAskedIsntTakenForOneThatStaysOn(t *testing.T) {
 }
 
 func TestAnUncleanStopIsOnRecord(t *testing.T) {
-	h := reach("booting", power.Config{Plug: meterPlug, Mains: true}, power.Learned{})
+	h := reach("booting", site{cfg: power.Config{Plug: meterPlug, Mains: true}})
 	h.signsIn(time.Minute)
 	a := goodAfter()
 	a.CleanStop = yes(false)
@@ -80,5 +80,18 @@ func TestAnUncleanStopIsOnRecord(t *testing.T) {
 	h.restart(time.Second)
 	if !h.m.Peek().NoCuts || h.wrong != "" {
 		t.Errorf("a restart forgets it %s", h.wrong)
+	}
+}
+
+func TestAHighReadingSpeaksAgainstTheProofBeforeItsRelayIsRead(t *testing.T) {
+	for _, position := range []string{"safe", "cutting"} {
+		h := reach(position, site{cfg: power.Config{Plug: meterPlug}})
+		h.pass(time.Second)
+		h.stamp++
+		h.tell(power.Reading{At: h.now, Watts: 20, Stamp: stampOf(h.stamp)})
+		h.settle()
+		if h.m.Proof() != power.ProofNone || h.open.Kind != power.NoEffect || h.m.State() == power.Safe || h.m.State() == power.Cutting || h.wrong != "" {
+			t.Errorf("from %s: %s, proof %s %s", position, h.m.Position(), h.m.Proof(), h.wrong)
+		}
 	}
 }

@@ -33,6 +33,8 @@ type hand struct {
 	stamp uint32
 	ids   int
 	home  int           // its number, in a walk
+	stop  string        // the position whose record is to be left waiting
+	stops bool          // and so it does: nothing more happens
 	wake  time.Duration // when the machine wants to be woken; in its clock
 	wrong string
 	taken func(power.Move)   // is told each row
@@ -144,13 +146,16 @@ func (h *hand) restart(gone time.Duration) {
 
 // pass lets time go by, with nothing heard.
 func (h *hand) pass(d time.Duration) {
+	if h.stops {
+		return
+	}
 	h.now.Mono += d
 	h.now.Wall = h.now.Wall.Add(d)
 }
 
 // tell delivers one event.
 func (h *hand) tell(e power.Event) {
-	if h.wrong != "" {
+	if h.wrong != "" || h.stops {
 		return
 	}
 	if h.log != nil {
@@ -278,7 +283,7 @@ func (h *hand) reading(e power.Reading) {
 	moved := e.Stamp != "" && v.stamp != "" && e.Stamp != v.stamp
 	v.stamp = e.Stamp
 	switch {
-	case e.Watts > h.offWatts() && moved && v.relay == power.RelayOn && v.relayAt >= at:
+	case e.Watts > h.offWatts() && moved && v.relay != power.RelayOff:
 		v.lows = 0
 	case e.Watts <= h.offWatts():
 		if v.lows == 0 || at-v.lowLast > 20*time.Second {
@@ -384,7 +389,8 @@ func (h *hand) answer(number uint64, c power.Commit) {
 // settle writes what waits until nothing does.
 func (h *hand) settle() {
 	for range 20 {
-		if !h.holds() || h.wrong != "" {
+		h.stops = h.stops || h.holds() && h.m.Position() == h.stop
+		if !h.holds() || h.wrong != "" || h.stops {
 			return
 		}
 		h.commit(power.Durable)

@@ -10,15 +10,28 @@ import (
 // A place is a machine in a position, reached as in a home where all goes its
 // usual way until then.
 
+// A site is where a place is.
+type site struct {
+	cfg     power.Config
+	learned power.Learned
+	stop    string // the position whose record is to be left waiting
+}
+
+// stopsAt leaves the record of that position waiting: nothing more happens then.
+func (h *hand) stopsAt(position string) *hand {
+	h.stop = position
+	return h
+}
+
 // ready is a recorder that runs, known by its serial number, and read at 20 W.
-func ready(cfg power.Config, learned power.Learned) *hand {
+func ready(s site) *hand {
 	var journal *power.Record
-	if learned.Passed {
-		journal = &power.Record{At: epoch, Memory: power.Memory{State: power.Running, Serial: ownSerial, Firmware: firmware, Learned: learned}}
+	if s.learned.Passed {
+		journal = &power.Record{At: epoch, Memory: power.Memory{State: power.Running, Serial: ownSerial, Firmware: firmware, Learned: s.learned}}
 	}
-	h := begin(cfg, journal, false, nil)
+	h := begin(s.cfg, journal, false, nil).stopsAt(s.stop)
 	h.settle()
-	if cfg.Mains {
+	if s.cfg.Mains {
 		h.tell(power.Mains{Stable: true})
 		h.settle()
 	}
@@ -64,7 +77,7 @@ func (h *hand) goesOn(n int) *hand {
 // nothing it isn't heard. It ends with the move to a position, if one is named:
 // before its record is durable.
 func (h *hand) watched(d time.Duration, s power.Sight, watts float64, until ...string) *hand {
-	for end := h.t() + d; h.t() < end && h.wrong == ""; {
+	for end := h.t() + d; h.t() < end && h.wrong == "" && !h.stops; {
 		for _, e := range h.look(s, watts) {
 			h.tell(e)
 			if len(until) > 0 && h.m.Position() == until[0] {
@@ -105,25 +118,25 @@ func (h *hand) waits(d time.Duration) *hand {
 }
 
 // asked is a recorder that accepted a shutdown by hand.
-func asked(cfg power.Config, learned power.Learned) *hand {
-	h := ready(cfg, learned)
+func asked(s site) *hand {
+	h := ready(s)
 	h.asks(power.Shutdown)
-	return h.goesOn(4)
+	return h.goesOn(4).waits(5 * time.Second)
 }
 
 // cut is a recorder that is proven off, and its plug told to switch off.
-func cut(cfg power.Config, learned power.Learned) *hand {
-	h := asked(cfg, learned).watched(5*time.Minute, power.Silent, 0.4, "cutting")
+func cut(s site) *hand {
+	h := asked(s).watched(5*time.Minute, power.Silent, 0.4, "cutting")
 	h.settle()
 	return h
 }
 
-func gone(cfg power.Config, learned power.Learned) *hand {
-	return cut(cfg, learned).hears(power.RelayOff).waits(16 * time.Second)
+func gone(s site) *hand {
+	return cut(s).hears(power.RelayOff).waits(16 * time.Second)
 }
 
-func back(cfg power.Config, learned power.Learned) *hand {
-	h := gone(cfg, learned)
+func back(s site) *hand {
+	h := gone(s)
 	h.asks(power.PowerOn)
 	h.waits(16 * time.Second)
 	return h.hears(power.RelayOn)
@@ -133,75 +146,80 @@ func back(cfg power.Config, learned power.Learned) *hand {
 // can't get there it ends somewhere on the way.
 var places = []struct {
 	position string
-	reach    func(power.Config, power.Learned) *hand
+	reach    func(site) *hand
 }{
 	{"running", ready},
-	{"unreachable", func(c power.Config, l power.Learned) *hand {
-		h := ready(c, l)
+	{"unreachable", func(s site) *hand {
+		h := ready(s)
 		h.tell(power.NoAnswer{At: h.now})
 		return h.waits(61 * time.Second)
 	}},
-	{"checking", func(c power.Config, l power.Learned) *hand { h := ready(c, l); h.asks(power.Shutdown); return h }},
-	{"counting_down", func(c power.Config, l power.Learned) *hand {
-		h := ready(c, l)
+	{"checking", func(s site) *hand { h := ready(s); h.asks(power.Shutdown); return h }},
+	{"counting_down", func(s site) *hand {
+		h := ready(s)
 		h.asks(power.Shutdown)
 		return h.goesOn(1)
 	}},
-	{"shutting_down", func(c power.Config, l power.Learned) *hand {
-		h := ready(c, l)
+	{"shutting_down", func(s site) *hand {
+		h := ready(s)
 		h.asks(power.Shutdown)
 		return h.goesOn(3)
 	}},
 	{"confirming", asked},
-	{"presumed_off", func(c power.Config, l power.Learned) *hand {
-		return asked(c, l).watched(6*time.Minute, power.Silent, -1, "presumed_off").settled()
+	{"presumed_off", func(s site) *hand {
+		return asked(s).watched(6*time.Minute, power.Silent, -1, "presumed_off").settled()
 	}},
-	{"safe", func(c power.Config, l power.Learned) *hand {
+	{"safe", func(s site) *hand {
 		// A plug that wasn't heard for a moment isn't switched at once.
 		proof := 35 * time.Second
-		if l.OffWatts > 3 {
+		if s.learned.OffWatts > 3 {
 			proof = 200 * time.Second
 		}
-		return asked(c, l).watched(proof, power.Silent, 0.4).watched(20*time.Second, power.Silent, -1, "safe").settled()
+		return asked(s).watched(proof, power.Silent, 0.4).watched(20*time.Second, power.Silent, -1, "safe").settled()
 	}},
 	{"cutting", cut},
 	{"off", gone},
-	{"powering_on", func(c power.Config, l power.Learned) *hand {
-		h := gone(c, l)
+	{"powering_on", func(s site) *hand {
+		h := gone(s)
 		h.asks(power.PowerOn)
 		return h.waits(16 * time.Second)
 	}},
-	{"rebooting", func(c power.Config, l power.Learned) *hand {
-		h := ready(c, l)
+	{"rebooting", func(s site) *hand {
+		h := ready(s)
 		h.asks(power.Reboot)
-		return h.goesOn(4)
+		return h.goesOn(4).waits(5 * time.Second)
 	}},
-	{"booting", back},
-	{"attention(still_on)", func(c power.Config, l power.Learned) *hand {
-		return asked(c, l).watched(95*time.Second, power.Alive, 20).goesOn(2).watched(95*time.Second, power.Alive, 20)
+	{"booting", func(s site) *hand {
+		h := back(s)
+		h.pass(time.Minute)
+		h.signsIn(time.Minute)
+		return h
 	}},
-	{"attention(came_back)", func(c power.Config, l power.Learned) *hand {
-		h := cut(c, l)
+	{"attention(still_on)", func(s site) *hand {
+		return asked(s).watched(95*time.Second, power.Alive, 20).goesOn(2).watched(95*time.Second, power.Alive, 20)
+	}},
+	{"attention(came_back)", func(s site) *hand {
+		h := cut(s)
 		h.tell(power.Probe{At: h.now, Sight: power.Alive})
 		return h.settled()
 	}},
-	{"attention(unproven)", func(c power.Config, l power.Learned) *hand {
-		return asked(c, l).watched(9*time.Minute, power.Uncertain, -1)
+	{"attention(unproven)", func(s site) *hand {
+		return asked(s).watched(9*time.Minute, power.Uncertain, -1)
 	}},
-	{"attention(boot_failed)", func(c power.Config, l power.Learned) *hand {
-		return back(c, l).watched(11*time.Minute, power.Silent, 20)
+	{"attention(boot_failed)", func(s site) *hand {
+		return back(s).watched(11*time.Minute, power.Silent, 20)
 	}},
-	{"attention(cut_unconfirmed)", func(c power.Config, l power.Learned) *hand {
-		return cut(c, l).watched(2*time.Minute, power.Silent, 0.4, "attention(cut_unconfirmed)").settled()
+	{"attention(cut_unconfirmed)", func(s site) *hand {
+		return cut(s).watched(2*time.Minute, power.Silent, 0.4, "attention(cut_unconfirmed)").settled()
 	}},
-	{"attention(power_lost)", func(c power.Config, l power.Learned) *hand { return asked(c, l).hears(power.RelayOff) }},
-	{"attention(wrong_device)", func(c power.Config, l power.Learned) *hand {
-		h := back(c, l)
+	{"attention(power_lost)", func(s site) *hand { return asked(s).hears(power.RelayOff) }},
+	{"attention(wrong_device)", func(s site) *hand {
+		h := back(s)
 		h.tell(power.SignedIn{At: h.now, Serial: "another", Uptime: time.Minute, UptimeTold: true})
 		return h.settled()
 	}},
-	{"attention(journal_damaged)", func(c power.Config, _ power.Learned) *hand {
-		return begin(c, nil, true, nil).settled()
+	{"attention(journal_damaged)", func(s site) *hand {
+		return begin(s.cfg, nil, true, nil).stopsAt(s.stop).settled()
 	}},
 }
 
@@ -211,10 +229,10 @@ func (h *hand) settled() *hand {
 }
 
 // reach is the place of a position.
-func reach(position string, c power.Config, l power.Learned) *hand {
+func reach(position string, s site) *hand {
 	for _, p := range places {
 		if p.position == position {
-			return p.reach(c, l)
+			return p.reach(s)
 		}
 	}
 	panic(fmt.Sprintf("no place is called %s", position))

@@ -211,7 +211,7 @@ func (m *Machine) collected(f Facts) {
 		m.again = Instant{m.now.Wall.Add(checkAgain), m.now.Mono + checkAgain}
 	case len(left) > 0:
 		m.refused = refusal{s.Action, m.now, ids(left)}
-		m.backTo("blocked", Undone, left[0].ID, left[0].Text)
+		m.backTo("blocked", Undone, left[0].ID, blocked(left, s.Command.person()))
 	default:
 		m.verdict()
 		m.to(CountingDown, "nothing blocks")
@@ -491,7 +491,8 @@ func (m *Machine) confirming() bool {
 // stillOn asks once more, or gives up.
 func (m *Machine) stillOn() {
 	s := &m.d.Seq
-	stale := s.Restored && !(m.mains.Lost && s.Action == Outage) && m.now.Wall.Sub(s.Command.At) > freshCommand
+	age := m.now.Wall.Sub(s.Command.At) // from the future: a clock was set, and nothing is known of it
+	stale := s.Restored && !(m.mains.Lost && s.Action == Outage) && (age > freshCommand || age < -commandSkew || s.Action == Outage)
 	switch {
 	case m.observing() || stale:
 		m.finish(Undone, "restart", "this program restarted meanwhile; the recorder is on")
