@@ -1432,26 +1432,26 @@ func TestStatusSays(t *testing.T) {
 		{"shutting down", func() *bench { b := running(t, nil); b.requested(power.Shutdown); return b }, "The recorder is asked to shut down."},
 		{"rebooting", func() *bench { b := running(t, nil); b.requested(power.Reboot); return b }, "The recorder restarts."},
 		{"confirming, alive", func() *bench { b := proving(t, nil); b.probe(power.Alive); return b }, "The recorder was asked to shut down and still answers."},
-		{"confirming, silent", func() *bench { b := proving(t, nil); quiet(b); return b }, "The recorder has been silent since 00:04. That may still be a restart: leave its power on."},
+		{"confirming, silent", func() *bench { b := proving(t, nil); quiet(b); return b }, "The recorder has been silent since 00:06. That may still be a restart: leave its power on."},
 		{"presumed off, without figures", func() *bench {
 			b := resting(t, power.Confirming, "", "", func(c *power.Config, _ *power.Memory) { c.Plug = power.Plug{} })
 			b.silentFor(182*time.Second, -1)
 			return b
-		}, "The recorder accepted the shutdown and has been silent for 3m0s. That is no proof: look at its screen and listen for disks before you pull the plug."},
+		}, "The recorder accepted the shutdown and has been silent since 00:00. That is no proof: look at its screen and listen for disks before you pull the plug."},
 		{"presumed off, with figures", func() *bench { b := proving(t, nil); b.silentFor(182*time.Second, 9); return b },
-			"The recorder accepted the shutdown and has been silent for 3m0s. That is no proof: look at its screen and listen for disks before you pull the plug. The plug reads 9.0 W."},
+			"The recorder accepted the shutdown and has been silent since 00:06. That is no proof: look at its screen and listen for disks before you pull the plug. The plug reads 9.0 W."},
 		{"presumed off, with figures and no drill", func() *bench {
 			b := proving(t, func(_ *power.Config, d *power.Memory) { d.Learned = power.Learned{} })
 			b.silentFor(182*time.Second, 9)
 			return b
-		}, "The recorder accepted the shutdown and has been silent for 3m0s. That is no proof: look at its screen and listen for disks before you pull the plug. The plug reads 9.0 W. After a drill the bridge may tell by itself."},
+		}, "The recorder accepted the shutdown and has been silent since 00:06. That is no proof: look at its screen and listen for disks before you pull the plug. The plug reads 9.0 W. After a drill the bridge may tell by itself."},
 		{"safe", func() *bench {
 			b := proving(t, func(c *power.Config, _ *power.Memory) { c.Plug.Cut = power.CutNever })
 			b.silentFor(60*time.Second, 0.4)
 			return b
 		}, "The recorder is off: power may be cut."},
 		{"cutting", func() *bench { b := proving(t, nil); b.silentFor(50*time.Second, 0.4); return b }, "The plug is being switched off."},
-		{"off", func() *bench { return resting(t, power.Off, "", power.RelayOff, nil) }, "The recorder has no power."},
+		{"off", func() *bench { return resting(t, power.Off, "", power.RelayOff, nil) }, "The plug is off. It isn't proven that the recorder was off before."},
 		{"powering on", func() *bench {
 			b := resting(t, power.Off, "", power.RelayOff, nil)
 			b.asks(power.PowerOn)
@@ -1467,12 +1467,12 @@ func TestStatusSays(t *testing.T) {
 			b.signsIn()
 			return b
 		}, "The recorder starts although its plug is off: this plug doesn't feed it."},
-		{"still on", func() *bench { return resting(t, power.Attention, power.StillOn, power.RelayOn, nil) }, "The recorder accepted the shutdown and stays on. Its power was kept."},
-		{"came back", func() *bench { return resting(t, power.Attention, power.CameBack, power.RelayOn, nil) }, "The recorder was off and came back by itself. Its power was kept."},
-		{"unproven", func() *bench { return resting(t, power.Attention, power.Unproven, power.RelayOn, nil) }, "It can't be proven that the recorder is off. Look at it, then confirm that it is off, or switch it off and on by hand."},
+		{"still on", func() *bench { return resting(t, power.Attention, power.StillOn, power.RelayOn, nil) }, "The recorder was asked to shut down and still answers. Its power was kept. If its screen says that it has halted, switch it off and on by hand."},
+		{"came back", func() *bench { return resting(t, power.Attention, power.CameBack, power.RelayOn, nil) }, "The recorder was taken for off, and something answers at its address again. Nothing more is switched off."},
+		{"unproven", func() *bench { return resting(t, power.Attention, power.Unproven, power.RelayOn, nil) }, "It can't be proven that the recorder is off. Look at it: if it has halted, press Confirm off and then Power on, or switch it off and on by hand."},
 		{"boot failed", func() *bench { return resting(t, power.Attention, power.BootFailed, power.RelayOn, nil) }, "The recorder doesn't answer after its start. Look at its screen."},
-		{"cut unconfirmed", func() *bench { return resting(t, power.Attention, power.CutUnconfirmed, power.RelayOn, nil) }, "The plug was told to switch off and doesn't report that it did. Look at it."},
-		{"power lost", func() *bench { return resting(t, power.Attention, power.PowerLost, power.RelayOff, nil) }, "Its plug was switched off by somebody else while the recorder wasn't proven off."},
+		{"cut unconfirmed", func() *bench { return resting(t, power.Attention, power.CutUnconfirmed, power.RelayOn, nil) }, "It isn't known whether the plug has switched off. Look at it."},
+		{"power lost", func() *bench { return resting(t, power.Attention, power.PowerLost, power.RelayOff, nil) }, "The plug was switched off, not by this bridge, before the recorder was proven off."},
 		{"wrong device", func() *bench {
 			b := resting(t, power.Booting, "", power.RelayOn, nil)
 			b.tell(power.SignedIn{At: b.now, Serial: "X1"})
@@ -1618,7 +1618,7 @@ func TestACheckSaysWhatWouldBlock(t *testing.T) {
 		want   string
 	}{
 		{power.Check, func(*power.Facts) {}, "nothing speaks against a shutdown"},
-		{power.Check, func(f *power.Facts) { f.Repairing.Told = power.Yes }, "1 findings would block it: A disk is being repaired."},
+		{power.Check, func(f *power.Facts) { f.Repairing.Told = power.Yes }, "it would be blocked: A disk is being repaired."},
 		{power.Plan, func(*power.Facts) {}, "nothing speaks against a shutdown; silent about 20s after the request, proven or presumed about 3m30s later"},
 	} {
 		b := running(t, nil)

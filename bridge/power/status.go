@@ -2,17 +2,14 @@ package power
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 )
 
-// Status is one sentence for a person.
+// Status says in a sentence or two, for a person, how it stands and what to do.
 func (m *Machine) Status() string {
-	s, v := &m.d.Seq, &m.seen
-	silent := "no more"
-	if !v.from.never() {
-		silent = v.last.since(v.from).Round(time.Second).String()
-	}
+	s := &m.d.Seq
 	switch m.d.State {
 	case Running:
 		return "The recorder runs."
@@ -20,67 +17,169 @@ func (m *Machine) Status() string {
 		return "The recorder doesn't answer; that says nothing about its power."
 	case Checking:
 		if left := blocking(m.findings, s.Command.Force, false); len(left) > 0 && s.Action == Outage {
-			return "Outage: the shutdown waits. " + left[0].Text
+			return "Outage: the shutdown waits. " + left[0].Text + lowBattery(left)
 		}
-		return "Checking whether anything speaks against it."
+		return "Looking for anything that speaks against the " + word(s.Action) + "."
 	case CountingDown:
+		switch {
+		case s.Action == Outage && !m.mains.Lost:
+			return "Mains is back: the shutdown is on hold."
+		case s.Action == Outage:
+			return "Outage: the shutdown begins in a moment; Cancel stops it."
+		}
 		return fmt.Sprintf("The %s begins in a moment; Cancel stops it.", word(s.Action))
 	case ShuttingDown:
 		return "The recorder is asked to shut down."
 	case Confirming:
-		if !v.from.never() {
-			return "The recorder has been silent for " + silent + "; waiting for proof that it is off."
+		switch {
+		case !m.seen.from.never():
+			return "The recorder has been " + m.silence() + ". That may still be a restart: leave its power on."
+		case m.alive():
+			return "The recorder was asked to shut down and still answers."
 		}
-		return "The recorder was asked to shut down and still answers."
+		return "The recorder was asked to shut down. It isn't known whether it still answers."
 	case PresumedOff:
-		return "The recorder accepted the shutdown and has been silent for " + silent + ". That is no proof: look at its screen and listen for disks before you pull the plug." + m.figures()
+		return m.presumedStatus()
 	case Safe:
+		if s.Owed && !m.cfg.Plug.mayCut() {
+			return "The recorder is off. To start it again, switch its power off and on."
+		}
 		return "The recorder is off: power may be cut."
 	case Cutting:
-		return "The plug is switched off."
+		return "The plug is being switched off."
 	case Off:
-		return "The recorder has no power."
+		if !s.WasSafe && s.CutBy == "" {
+			return "The plug is off. It isn't proven that the recorder was off before."
+		}
+		return "The recorder is off, and so is its plug."
 	case PoweringOn:
 		if m.tries > cutTries {
 			return fmt.Sprintf("The plug doesn't report that it is on after %d tries: look at it.", m.tries)
 		}
-		return "The plug is switched on."
+		return "The plug is being switched on."
 	case Rebooting:
 		return "The recorder restarts."
 	case Booting:
-		if s.NotSwitched {
+		switch {
+		case s.NotSwitched:
 			return "The recorder starts although its plug is off: this plug doesn't feed it."
+		case !normal(m.items):
+			return "The recorder runs. Not yet as before: " + m.faults() + "."
 		}
-		return "The recorder starts; cameras and recordings are verified."
+		return "The recorder starts; then its cameras and recordings are checked."
 	}
+	return m.attentionStatus()
+}
+
+// attentionStatus says why a person is needed, and for what.
+func (m *Machine) attentionStatus() string {
+	s := &m.d.Seq
 	switch m.d.Why {
 	case StillOn:
-		return "The recorder accepted the shutdown and stays on. Its power was kept."
+		return "The recorder was asked to shut down and still answers. Its power was kept. If its screen says that it has halted, switch it off and on by hand."
 	case CameBack:
-		return "The recorder was off and came back by itself. Its power was kept."
+		return "The recorder was taken for off, and something answers at its address again. Nothing more is switched off."
 	case Unproven:
-		return "It can't be proven that the recorder is off. Look at it, then confirm that it is off, or switch it off and on by hand." + m.figures()
+		if m.cfg.Plug.mayCut() && s.Success && s.Action != Outage {
+			return "It can't be proven that the recorder is off. Look at it: if it has halted, press Confirm off and then Power on, or switch it off and on by hand." + m.figures()
+		}
+		return "It can't be proven that the recorder is off. Look at it: if it has halted, switch it off and on by hand." + m.figures()
 	case BootFailed:
 		return "The recorder doesn't answer after its start. Look at its screen."
 	case CutUnconfirmed:
-		return "The plug was told to switch off and doesn't report that it did. Look at it."
+		return "It isn't known whether the plug has switched off. Look at it."
 	case PowerLost:
-		return "Its plug was switched off by somebody else while the recorder wasn't proven off."
+		return "The plug was switched off, not by this bridge, before the recorder was proven off."
 	case WrongDevice:
-		return "Another device answers at the recorder's address: " + strings.TrimSpace(v.other) + "."
+		return "Another device answers at the recorder's address: " + clip(strings.TrimSpace(m.seen.other), 100) + "."
 	}
 	return "The journal was damaged: the bridge only observes until the recorder has answered for 10 minutes."
 }
 
-// figures adds what the meter says.
+// presumedStatus says since when it is silent, and what to look at.
+func (m *Machine) presumedStatus() string {
+	switch s := &m.d.Seq; {
+	case s.Action == Drill && s.Drill.Failed == "" && s.Drill.Proven:
+		return "Drill: unplug the recorder, wait 15 seconds and plug it in again."
+	case s.Action == Drill && s.Drill.Failed == "":
+		return "Drill: the recorder has been " + m.silence() + ". If its screen is dark or says that power may be switched off, and no disk is heard, press Confirm off." + m.figures()
+	}
+	return "The recorder accepted the shutdown and has been " + m.silence() + ". That is no proof: look at its screen and listen for disks before you pull the plug." + m.figures()
+}
+
+// lowBattery tells of a missing drill, the one thing that low battery excuses.
+func lowBattery(left []Finding) string {
+	for _, f := range left {
+		if f.Severity == Hard && f.ID != "drill" {
+			return ""
+		}
+	}
+	if left[0].ID == "drill" {
+		return " At low battery it is shut down all the same."
+	}
+	return ""
+}
+
+// blocked says what stands against a command, and how to go on.
+func blocked(left []Finding, person bool) string {
+	text := left[0].Text + more(left) + " " + left[0].Advice
+	soft := !slices.ContainsFunc(left, func(f Finding) bool { return f.Severity == Hard })
+	if soft && person {
+		text += " Press again within 2 minutes to go on all the same."
+	}
+	return text
+}
+
+// more counts what isn't named.
+func more(left []Finding) string {
+	if len(left) < 2 {
+		return ""
+	}
+	return fmt.Sprintf(" (and %d more)", len(left)-1)
+}
+
+// silence says since when, so that it stays true while it is shown.
+func (m *Machine) silence() string {
+	switch from := m.seen.from; {
+	case from.never():
+		return "silent until lately"
+	case m.now.Wall.Sub(from.Wall).Abs() < 12*time.Hour:
+		return "silent since " + from.Wall.Format("15:04")
+	default:
+		return "silent since " + from.Wall.Format("15:04 on 2 January")
+	}
+}
+
+// figures adds what the meter says now.
 func (m *Machine) figures() string {
 	if m.seen.n == 0 {
 		return ""
 	}
-	w := m.seen.recent[(m.seen.n-1)%len(m.seen.recent)].watts
-	text := fmt.Sprintf(" The plug reads %.1f W.", w)
-	if !m.d.Learned.Passed {
-		text += " A drill lets the bridge tell by itself."
+	w := m.seen.recent[(m.seen.n-1)%len(m.seen.recent)]
+	if !m.now.within(w.at, readingGap) {
+		return ""
+	}
+	text := fmt.Sprintf(" The plug reads %.1f W.", w.watts)
+	if !m.d.Learned.Passed && m.d.Seq.Action != Drill {
+		text += " After a drill the bridge may tell by itself."
+	}
+	return text
+}
+
+// faults lists what isn't as it should be.
+func (m *Machine) faults() string {
+	var all []string
+	for _, i := range m.items {
+		if i.Told == No {
+			all = append(all, strings.ReplaceAll(i.ID, "_", " "))
+		}
+	}
+	return strings.Join(all, ", ")
+}
+
+func clip(text string, n int) string {
+	if len(text) > n {
+		return strings.ToValidUTF8(text[:n], "")
 	}
 	return text
 }
@@ -100,7 +199,7 @@ func word(a Action) string {
 // planned says what would be done.
 func (m *Machine) planned(left []Finding) string {
 	if len(left) > 0 {
-		return fmt.Sprintf("%d findings would block it: %s", len(left), left[0].Text)
+		return "it would be blocked: " + left[0].Text + more(left)
 	}
 	text := "nothing speaks against a shutdown"
 	if m.d.Seq.Action == Plan {
