@@ -27,6 +27,7 @@ type Machine struct {
 	tries        int
 	firstTry     Instant
 	open         uint64     // number of the effect whose answer is waited for; 0: none
+	openKind     EffectKind // of it
 	pending      EffectKind // begun with the last record, which isn't committed yet
 	pendingIn    uint64     // its number
 	recorded     uint64     // number of the last durable record
@@ -173,15 +174,15 @@ func (m *Machine) Step(now Instant, e Event) Output {
 	case Command:
 		m.command(e)
 	case Collected:
-		if m.mine(e.Number) {
+		if m.mine(e.Number, Collect, Look) {
 			m.collected(e.Facts)
 		}
 	case PutDone:
-		if m.mine(e.Number) {
+		if m.mine(e.Number, PutShutdown, PutReboot) {
 			m.putDone(e.Outcome, e.Detail)
 		}
 	case Verified:
-		if m.mine(e.Number) {
+		if m.mine(e.Number, CollectAfter) {
 			m.verified(e.After)
 		}
 	}
@@ -219,8 +220,8 @@ func (m *Machine) finishStep() Output {
 func (r *Record) Number() uint64 { return r.Memory.Number }
 
 // mine says that an answer belongs to the open effect, and closes it.
-func (m *Machine) mine(number uint64) bool {
-	if number == 0 || number != m.open {
+func (m *Machine) mine(number uint64, kinds ...EffectKind) bool {
+	if number == 0 || number != m.open || !slices.Contains(kinds, m.openKind) {
 		return false
 	}
 	m.open = 0
@@ -238,7 +239,7 @@ func (m *Machine) do(k EffectKind) {
 	case SwitchOn:
 		m.sentOff = Instant{}
 	default:
-		m.open = m.d.Number
+		m.open, m.openKind = m.d.Number, k
 	}
 }
 
