@@ -249,7 +249,7 @@ func (m *Machine) reads(e Reading) {
 	v.open = v.open && !answer
 	v.stamp = e.Stamp
 	switch {
-	case !answer && !moved, v.relay == RelayOff:
+	case !answer && !moved:
 		return
 	case v.relay == RelayOn && v.relayAt.Mono >= e.At.Mono:
 		m.measured(metered{e.At, e.Watts})
