@@ -133,12 +133,6 @@ func (m *mutator) visit(n ast.Node) bool {
 		if e := n.(ast.Expr); m.boolean(e) {
 			m.guard(e, true, true)
 		}
-	case *ast.ReturnStmt:
-		for _, e := range n.Results {
-			if _, ok := e.(*ast.Ident); !ok && m.boolean(e) {
-				m.guard(e, true, true)
-			}
-		}
 	}
 	return true
 }
@@ -347,7 +341,6 @@ func batches(t *testing.T, binary string) []batch {
 	if len(fast) == 0 && len(rest) == 0 && !simulator {
 		t.Fatalf("no tests:\n%s", out)
 	}
-	slices.SortFunc(rest, func(a, b slow) int { return cmp.Compare(a.took, b.took) })
 	run := func(names ...string) string { return "-test.run=^(" + strings.Join(names, "|") + ")$" }
 	limit := func(d time.Duration) time.Duration { return 20*time.Second + 10*d }
 	var all []batch
@@ -359,15 +352,18 @@ func batches(t *testing.T, binary string) []batch {
 		if *mutantQuick == 0 {
 			all = append(all, batch{[]string{run("TestSim"), "-first=41", "-seeds=360"}, limit(3 * time.Second)})
 		}
+		rest = append(rest, slow{"TestSim", time.Duration(*mutantSeeds) * 8 * time.Millisecond})
 	}
+	slices.SortFunc(rest, func(a, b slow) int { return cmp.Compare(a.took, b.took) })
 	for _, x := range rest {
 		if *mutantQuick > 0 && x.took > *mutantQuick {
 			continue
 		}
-		all = append(all, batch{[]string{run(x.name)}, limit(x.took)})
-	}
-	if simulator && *mutantQuick == 0 {
-		all = append(all, batch{[]string{run("TestSim"), "-first=401", fmt.Sprintf("-seeds=%d", *mutantSeeds)}, limit(time.Duration(*mutantSeeds) * 8 * time.Millisecond)})
+		args := []string{run(x.name)}
+		if x.name == "TestSim" {
+			args = append(args, "-first=401", fmt.Sprintf("-seeds=%d", *mutantSeeds))
+		}
+		all = append(all, batch{args, limit(x.took)})
 	}
 	t.Logf("%d fast tests, %d slow ones, simulator: %v", len(fast), len(rest), simulator)
 	return all
