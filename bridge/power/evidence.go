@@ -343,7 +343,7 @@ func (m *Machine) powerProof() bool {
 		!v.bypassed && !v.pulled &&
 		v.relay == RelayOn &&
 		m.silentFor(dwell) &&
-		m.d.Seq.Baseline >= 2*off &&
+		m.d.Seq.Puts > 0 && m.d.Seq.Baseline >= 2*off &&
 		v.low.n >= lowReadings && v.low.last.since(v.low.from) >= m.timers.Dwell &&
 		m.now.within(v.low.last, readingGap)
 }

@@ -95,3 +95,27 @@ func TestAHighReadingSpeaksAgainstTheProofBeforeItsRelayIsRead(t *testing.T) {
 		}
 	}
 }
+
+func TestPowerThatIsOwedComesBackFromACutThatARestartForgot(t *testing.T) {
+	d := madeMemory(power.Attention, power.CutUnconfirmed)
+	d.Seq.Owed, d.Seq.Offs = true, 1
+	h := begin(power.Config{Plug: meterPlug}, &power.Record{Memory: d}, false, nil).settled()
+	h.waits(16 * time.Second)
+	if h.m.State() != power.PoweringOn || h.wrong != "" {
+		t.Errorf("%s %s", h.m.Position(), h.wrong)
+	}
+}
+
+func TestWithoutARequestInItsSequenceNothingIsProven(t *testing.T) {
+	h := reach("attention(still_on)", site{cfg: power.Config{Plug: power.Plug{Exists: true, Relay: true, Meter: true, Cut: power.CutNever}}})
+	h.insists(power.Shutdown)
+	h.goesOn(3)
+	if h.open.Kind != power.PutShutdown {
+		t.Fatalf("%s waits for %q", h.m.Position(), h.open.Kind)
+	}
+	h.tell(power.PutDone{Number: h.open.Number, Outcome: power.Refused})
+	h.settled().watched(5*time.Minute, power.Silent, 0.4)
+	if h.m.State() != power.Confirming || h.m.Proof() != power.ProofNone || h.wrong != "" {
+		t.Errorf("%s, proof %s %s", h.m.Position(), h.m.Proof(), h.wrong)
+	}
+}

@@ -38,6 +38,7 @@ type hand struct {
 	wake  time.Duration // when the machine wants to be woken; in its clock
 	wrong string
 	taken func(power.Move)   // is told each row
+	early []power.Move       // rows before somebody asked
 	said  func(power.Answer) // and each answer
 	log   *strings.Builder   // nil: nobody reads it
 }
@@ -593,6 +594,9 @@ func (h *hand) account(out power.Output) {
 	for _, x := range out.Moves {
 		if h.log != nil {
 			h.say("    %s → %s (%s)", x.From, x.To, x.Row)
+		}
+		if h.taken == nil && len(h.early) < 64 {
+			h.early = append(h.early, x)
 		}
 		if h.taken != nil {
 			h.taken(x)

@@ -49,6 +49,14 @@ func (h *hand) asks(a power.Action) {
 	h.settle()
 }
 
+// insists goes over what speaks against it, so far as a person may.
+func (h *hand) insists(a power.Action) {
+	c := h.command(a, "anna")
+	c.Force = []string{"often", "plug", "drill", "right"}
+	h.tell(c)
+	h.settle()
+}
+
 func (h *hand) command(a power.Action, by string) power.Command {
 	id := h.id()
 	return power.Command{Action: a, ID: id, At: h.now.Wall, By: by, Content: uint64(h.ids)}
@@ -236,4 +244,88 @@ func reach(position string, s site) *hand {
 		}
 	}
 	panic(fmt.Sprintf("no place is called %s", position))
+}
+
+// detours are places off the ordinary way, by the action and n, the steps that
+// were taken of it.
+var detours = map[string]func(s site, n int) *hand{
+	"an outage": func(s site, n int) *hand {
+		h := ready(s)
+		h.tell(power.Mains{Lost: true, Outage: 1})
+		return h.settled().goesOn(n)
+	},
+	"a restart": func(s site, n int) *hand {
+		h := ready(s)
+		h.asks(power.Reboot)
+		return h.goesOn(n)
+	},
+	"a power cycle": func(s site, n int) *hand {
+		h := ready(s)
+		h.asks(power.PowerCycle)
+		return h.goesOn(min(n, 4)).watched(time.Duration(max(0, n-4))*610*time.Second, power.Silent, 9)
+	},
+	"a shutdown of one that stayed on": func(s site, n int) *hand {
+		h := reach("attention(still_on)", s)
+		h.insists(power.Shutdown)
+		return h.goesOn(n % 5)
+	},
+	"a restart of one that stayed on": func(s site, n int) *hand {
+		h := reach("attention(still_on)", s)
+		h.insists(power.Reboot)
+		return h.goesOn(n)
+	},
+	"a second request": func(s site, n int) *hand {
+		return asked(s).watched(91*time.Second, power.Alive, 20).goesOn(n % 2)
+	},
+	"a request that wasn't sent": func(s site, n int) *hand {
+		h := ready(s)
+		h.asks(power.Shutdown)
+		outcome, steps := power.NotSent, 2
+		if n > 2 {
+			outcome, steps, n = power.Busy, 5, n-3
+		}
+		for h.goesOn(3); n > 0; n-- {
+			h.tell(power.PutDone{Number: h.open.Number, Outcome: outcome})
+			h.settled().goesOn(steps)
+		}
+		return h
+	},
+	"a drill": func(s site, n int) *hand {
+		h := ready(s)
+		h.asks(power.Check)
+		h.goesOn(1)
+		h.asks(power.Drill)
+		h.goesOn(4).watched(40*time.Second, power.Silent, 20)
+		h.signsIn(time.Minute)
+		h.pass(10 * time.Second)
+		h.signsIn(70 * time.Second)
+		h.goesOn(min(n, 1))
+		if n > 1 {
+			h.waits(61 * time.Second).goesOn(min(n-1, 2))
+		}
+		if n > 3 {
+			h.watched(200*time.Second, power.Silent, 9)
+		}
+		if n > 4 {
+			h.asks(power.ConfirmOff)
+		}
+		return h
+	},
+	"a person's word": func(s site, n int) *hand {
+		h := reach([]string{"confirming", "presumed_off", "attention(unproven)"}[n%3], s).watched(200*time.Second, power.Silent, 9)
+		h.asks(power.ConfirmOff)
+		return h
+	},
+	"a boot that fails": func(s site, n int) *hand {
+		return back(s).watched(time.Duration(n+5)*time.Minute, power.Silent, 0.4)
+	},
+	"attention, with power owed": func(s site, n int) *hand {
+		for _, r := range []power.Reason{power.StillOn, power.CameBack, power.Unproven, power.BootFailed, power.CutUnconfirmed, power.PowerLost}[n%6:] {
+			d := madeMemory(power.Attention, r)
+			d.Learned, d.Seq.Owed, d.Seq.Offs = s.learned, true, 1
+			h := begin(s.cfg, &power.Record{Memory: d}, false, nil).settled()
+			return h.waits(14 * time.Second)
+		}
+		return nil
+	},
 }

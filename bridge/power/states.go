@@ -53,7 +53,7 @@ func (m *Machine) everywhere() bool {
 		return false
 	case Attention:
 		unknown := m.cfg.Plug.Exists && relay == RelayUnknown && m.d.Seq.Offs > 0 && !m.alive()
-		if (relay == RelayOff || unknown) && !m.damaged && m.owed() && m.after(later(m.seen.relayFrom, m.sentOff), m.timers.MinOff) {
+		if (relay == RelayOff || unknown) && !m.damaged && m.owed() && m.after(later(m.since, later(m.seen.relayFrom, m.sentOff)), m.timers.MinOff) {
 			m.switchOn("power is owed, its relay is off")
 			return true
 		}
@@ -124,7 +124,7 @@ func (m *Machine) unreachable() bool {
 
 // smaller says that an uptime is that of a restarted recorder.
 func smaller(old, elapsed time.Duration, s SignedIn) bool {
-	return s.UptimeTold && s.Uptime < old+elapsed-time.Minute
+	return s.Uptime < old+elapsed-time.Minute
 }
 
 // checking waits for the facts, and asks again in an outage.
@@ -166,7 +166,7 @@ func (m *Machine) takeOver() {
 func (m *Machine) circumstances() Circumstances {
 	return Circumstances{
 		Action: m.d.Seq.Action, Low: m.low(), Serial: m.d.Serial, Learned: m.d.Learned, Plug: m.cfg.Plug,
-		MeterFresh: m.cfg.Plug.Meter && m.baseline(baselineAge) > 0, Witness: m.cfg.Witness,
+		MeterFresh: m.baseline(baselineAge) > 0, Witness: m.cfg.Witness,
 		Often: m.often(), DrillNeeded: !m.cfg.AnyOutage,
 	}
 }
@@ -244,7 +244,7 @@ func (m *Machine) countdown() time.Duration {
 		return 0
 	case s.Action == Outage:
 		return outageCount
-	case s.Action == Drill && s.Drill.Leg == 2:
+	case s.Drill.Leg == 2:
 		return drillCount
 	}
 	return m.timers.Countdown
@@ -284,13 +284,13 @@ func (m *Machine) look() {
 func (m *Machine) requesting() bool {
 	switch m.phase {
 	case looking:
-		if m.open != 0 && m.after(m.lookAt, collectFor) {
+		if m.after(m.lookAt, collectFor) {
 			m.open = 0
 			m.looked(Facts{})
 			return true
 		}
 	case putting:
-		if m.open != 0 && m.after(m.d.Seq.PutAt, putFor) {
+		if m.after(m.d.Seq.PutAt, putFor) {
 			m.open = 0
 			m.putDone(Unknown, "")
 			return true
@@ -307,15 +307,12 @@ func (m *Machine) requesting() bool {
 // looked goes on with the request, unless something forbids it.
 func (m *Machine) looked(f Facts) {
 	s := &m.d.Seq
-	if m.phase != looking {
-		return
-	}
 	m.findings = slices.DeleteFunc(Preflight(f, m.circumstances()), func(x Finding) bool { return x.Severity != Hard })
 	if len(m.findings) > 0 {
 		m.cantPut("a hard finding", m.findings[0].ID, m.findings[0].Text+" "+m.findings[0].Advice)
 		return
 	}
-	if s.Attempt == 1 && s.Puts == 0 {
+	if s.Puts == 0 {
 		s.Before = f.Before
 		s.Baseline = m.baseline(baselineAge)
 		s.NoPresumption = false // what was seen before the request says nothing
@@ -339,9 +336,8 @@ func (m *Machine) put() {
 	if s.Action == Outage {
 		m.d.OutagePuts++
 	}
-	if kind == PutShutdown && s.Attempt == 1 && s.Puts == 1 {
-		week := func(t time.Time) bool { return m.now.Wall.Sub(t) > 7*24*time.Hour }
-		m.d.Shutdowns = append(slices.DeleteFunc(m.d.Shutdowns, week), m.now.Wall)
+	if kind == PutShutdown && s.Puts == 1 {
+		m.d.Shutdowns = append(m.d.Shutdowns, m.now.Wall)
 		m.d.Shutdowns = m.d.Shutdowns[max(0, len(m.d.Shutdowns)-10):]
 	}
 	m.phase = putting
@@ -355,6 +351,9 @@ func (m *Machine) put() {
 func (m *Machine) unput() {
 	s := &m.d.Seq
 	s.Puts--
+	if m.d.State == ShuttingDown && s.Puts == 0 {
+		m.d.Shutdowns = m.d.Shutdowns[:max(0, len(m.d.Shutdowns)-1)] // it wears no disk
+	}
 	if s.Action == Outage {
 		m.d.OutagePuts--
 	}
@@ -380,9 +379,6 @@ func (m *Machine) putHeld(kind EffectKind) {
 // putDone takes in how the request ended.
 func (m *Machine) putDone(o Outcome, detail string) {
 	s := &m.d.Seq
-	if m.phase != putting {
-		return
-	}
 	switch o {
 	case Done, Unknown:
 		s.Success = s.Success || o == Done
@@ -441,13 +437,13 @@ func (m *Machine) cantPut(row, reason, message string) {
 // not only because it hasn't gone down yet.
 func (m *Machine) staysOn() bool {
 	at, wait := m.seen.signed.At, m.timers.GoingDown
-	return m.signedIn(m.since) && (m.d.Seq.Puts == 0 || m.sincePut(at) >= wait || at.since(m.since) >= wait || m.restarted())
+	return m.signedIn(m.since) && (m.sincePut(at) >= wait || at.since(m.since) >= wait || m.restarted())
 }
 
 // restarted says that the recorder that lives now has started since the request.
 func (m *Machine) restarted() bool {
 	v, s := &m.seen, &m.d.Seq
-	if at := v.signed.At; !at.never() && m.sincePut(at) > 0 && at.Mono >= v.lived.Mono && v.signed.UptimeTold && s.Before.UptimeTold {
+	if at := v.signed.At; at.Mono >= v.lived.Mono && v.signed.UptimeTold && s.Before.UptimeTold {
 		return smaller(s.Before.Uptime, m.sincePut(at), v.signed)
 	}
 	return v.longest >= shortSilence
@@ -726,7 +722,7 @@ func (m *Machine) tryOn() {
 func (m *Machine) poweringOn() bool {
 	v := &m.seen
 	switch {
-	case v.relay == RelayOn && v.relayAt.Mono >= m.since.Mono && m.tries > 0:
+	case v.relay == RelayOn && v.relayAt.Mono >= m.since.Mono:
 		m.boot("relay read back on")
 	case m.signedIn(m.since):
 		m.d.Seq.NotSwitched = v.relay == RelayOff
@@ -735,7 +731,7 @@ func (m *Machine) poweringOn() bool {
 		m.boot("alive")
 	case m.lostEdge:
 		m.to(Off, "mains lost")
-	case m.tries == 0 || m.after(m.again, 0):
+	case m.after(m.again, 0):
 		m.tryOn()
 	default:
 		return false
@@ -774,7 +770,7 @@ func (m *Machine) booting() bool {
 		m.attention(WrongDevice, "another serial number")
 	case in && m.outage() && m.low():
 		m.outageBegins("outage, low battery")
-	case in && m.open == 0 && m.pending == NoEffect && (m.again.never() || m.after(m.again, 0)):
+	case in && m.open == 0 && (m.again.never() || m.after(m.again, 0)):
 		m.do(CollectAfter)
 	case m.firstTry.never() && v.unanswered.never():
 		m.firstTry = m.now
@@ -854,7 +850,7 @@ func (m *Machine) attending() bool {
 		switch {
 		case m.silentFor(stillOnSilent):
 			m.to(Confirming, "silent after all")
-		case in && m.after(m.seen.signed.At, 0) && m.in(stillOnFor):
+		case in && m.in(stillOnFor):
 			m.d.Seq = Sequence{}
 			m.to(Running, "signed in for 30 minutes")
 		default:

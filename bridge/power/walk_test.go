@@ -232,17 +232,30 @@ func roots() (all []*hand, names []string) {
 			}
 			add(h, name)
 		}
+		for _, what := range slices.Sorted(maps.Keys(detours)) {
+			for steps := range 6 {
+				h := detours[what](site{cfg: home.cfg, learned: home.learned}, steps)
+				add(h, fmt.Sprintf("%s, on the way of %s", h.m.Position(), what))
+			}
+		}
 		for _, s := range power.States {
 			for _, r := range power.Reasons {
 				if s != power.Attention && r != power.StillOn {
 					continue
 				}
-				for _, owed := range []bool{false, true} {
+				for _, how := range []string{"restarted from ", "power owed, restarted from ", "started too often, from ", "its journal damaged, from "} {
 					d := madeMemory(s, r)
-					d.Learned, d.Seq.Owed = home.learned, owed && d.Seq.Puts > 0
-					h := begin(home.cfg, &power.Record{Memory: d}, false, nil)
+					d.Learned, d.Seq.Owed = home.learned, how == "power owed, restarted from " && d.Seq.Puts > 0
+					if how == "started too often, from " {
+						d.Starts = slices.Repeat([]time.Time{epoch}, 4)
+					}
+					h := begin(home.cfg, &power.Record{Memory: d}, how == "its journal damaged, from ", nil)
 					h.truth.sequence, h.truth.puts, h.truth.success = d.Seq.Number, d.Seq.Puts, d.Seq.Success
-					add(h, "restarted from "+h.m.Position())
+					from := string(s)
+					if s == power.Attention {
+						from = attention(r)
+					}
+					add(h, how+from)
 				}
 			}
 		}
@@ -320,6 +333,8 @@ type shard struct {
 	all map[[2]uint64]struct{}
 }
 
+// newWalk is one that hasn't gone a step. Rows that were taken on the way to its
+// roots count as taken.
 func newWalk() *walk {
 	w := &walk{seeds: [2]maphash.Seed{maphash.MakeSeed(), maphash.MakeSeed()}, rows: map[power.Move]bool{}, at: map[string]int{}, told: map[string]bool{}}
 	for n := range w.seen {
@@ -359,6 +374,9 @@ func (w *walk) run() {
 	for n, h := range w.roots {
 		if h.wrong != "" {
 			w.wrong = append(w.wrong, w.names[n]+": "+h.wrong)
+		}
+		for _, x := range h.early {
+			w.rows[x] = true
 		}
 		if _, ok := w.first(h, nil); ok {
 			w.nodes = append(w.nodes, node{-1, uint16(n)})
