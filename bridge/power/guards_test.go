@@ -1726,10 +1726,18 @@ func TestAnAnswerThatIsntWaitedForDoesNothing(t *testing.T) {
 	b.requested(power.Shutdown)
 	b.collected(b.facts())
 	b.tell(power.Verified{Number: b.effect.Number, After: power.After{}})
-	b.tell(power.PutDone{Number: b.effect.Number, Outcome: power.Refused})
-	b.at("shutting_down") // the request was closed by a wrong answer
-	b.pass(20 * time.Second)
-	b.at("shutting_down", "confirming")
+	b.at("shutting_down") // these are no answers to a request
+	if n := b.m.Memory().Seq.Puts; n != 1 {
+		t.Errorf("%d requests", n)
+	}
+	b.put(power.Done)
+	b.at("confirming")
+	b = running(t, nil)
+	b.asks(power.Shutdown)
+	b.collected(b.facts())
+	b.pass(10 * time.Second)
+	b.put(power.Done) // nor is this one to a look
+	b.at("shutting_down")
 
 	b = running(t, nil)
 	b.requested(power.Shutdown)
