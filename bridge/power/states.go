@@ -53,7 +53,7 @@ func (m *Machine) everywhere() bool {
 		return false
 	case Attention:
 		unknown := m.cfg.Plug.Exists && relay == RelayUnknown && m.d.Seq.Offs > 0 && !m.alive()
-		if (relay == RelayOff || unknown) && !m.damaged && m.owed() && m.after(later(m.seen.relayFrom, m.sentOff), m.timers.MinOff) {
+		if (relay == RelayOff || unknown) && !m.damaged && m.owed() && m.after(later(m.since, later(m.seen.relayFrom, m.sentOff)), m.timers.MinOff) {
 			m.switchOn("power is owed, its relay is off")
 			return true
 		}
