@@ -1,0 +1,1149 @@
+package power_test
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"hikbridge/bridge/power"
+)
+
+func TestARequestThatDidntReachTheRecorderIsNoShutdown(t *testing.T) {
+	for _, o := range []power.Outcome{power.Busy, power.NotSent, power.Refused} {
+		b := running(t, nil)
+		b.asks(power.Shutdown)
+		b.collected(b.facts())
+		b.pass(10 * time.Second)
+		b.collected(b.facts())
+		b.put(o)
+		if n := len(b.m.Memory().Shutdowns); n != 0 {
+			t.Errorf("%s: %d shutdowns", o, n)
+		}
+		if o != power.Busy {
+			continue
+		}
+		b.pass(20 * time.Second) // the second try isn't one too many
+		b.collected(b.facts())
+		b.at("counting_down")
+		accepted := 0
+		for _, a := range b.answers {
+			if a.Type == power.Accepted {
+				accepted++
+			}
+		}
+		if accepted != 1 {
+			t.Errorf("accepted %d times", accepted)
+		}
+	}
+	b := askedAgain(t)
+	if n := len(b.m.Memory().Shutdowns); n != 1 {
+		t.Errorf("two requests of one sequence: %d shutdowns", n)
+	}
+	b.put(power.Refused)
+	if n := len(b.m.Memory().Shutdowns); n != 1 {
+		t.Errorf("the second one refused: %d shutdowns", n)
+	}
+	b = running(t, nil)
+	b.accepted(power.Reboot)
+	if n := len(b.m.Memory().Shutdowns); n != 0 {
+		t.Errorf("a restart: %d shutdowns", n)
+	}
+	b = running(t, func(_ *power.Config, d *power.Memory) {
+		for n := range 10 {
+			d.Shutdowns = append(d.Shutdowns, epoch.Add(-time.Duration(100-n)*24*time.Hour))
+		}
+	})
+	b.asks(power.Reboot)
+	b.counted()
+	b.put(power.Refused)
+	if n := len(b.m.Memory().Shutdowns); n != 10 {
+		t.Errorf("a restart that is refused: %d shutdowns of 10", n)
+	}
+	b.requested(power.Shutdown)
+	if n := len(b.m.Memory().Shutdowns); n != 10 {
+		t.Errorf("%d shutdowns are kept", n)
+	}
+}
+
+func TestOften(t *testing.T) {
+	day := 24 * time.Hour
+	for _, row := range []struct {
+		name string
+		ages []time.Duration
+		want bool
+	}{
+		{"none", nil, false},
+		{"one just now", []time.Duration{0}, true},
+		{"one in the last day", []time.Duration{day - time.Second}, true},
+		{"one before it", []time.Duration{day}, false},
+		{"one by a clock that was ahead", []time.Duration{-time.Hour}, false},
+		{"two in a week", []time.Duration{2 * day, 3 * day}, false},
+		{"three in a week", []time.Duration{2 * day, 3 * day, 7*day - time.Second}, true},
+		{"three in more", []time.Duration{2 * day, 3 * day, 7 * day}, false},
+		{"three, one of them ahead", []time.Duration{2 * day, 3 * day, -time.Hour}, false},
+		{"three, one of them now", []time.Duration{2 * day, 3 * day, 0}, true},
+	} {
+		b := running(t, func(_ *power.Config, d *power.Memory) {
+			for _, age := range row.ages {
+				d.Shutdowns = append(d.Shutdowns, epoch.Add(day+6*time.Minute-age))
+			}
+		})
+		b.asks(power.Check)
+		b.collected(b.facts())
+		if got := slices.ContainsFunc(b.m.Findings(), func(f power.Finding) bool { return f.ID == "often" }); got != row.want {
+			t.Errorf("%s: %v", row.name, got)
+		}
+	}
+}
+
+func TestTheCountdown(t *testing.T) {
+	for _, row := range []struct {
+		name string
+		make func() *bench
+		want time.Duration
+	}{
+		{"by hand", func() *bench { b := running(t, nil); b.asks(power.Shutdown); return b }, 10 * time.Second},
+		{"by hand at low battery", func() *bench {
+			b := running(t, nil)
+			b.tell(power.Mains{Lost: true, Low: true})
+			b.asks(power.Shutdown)
+			return b
+		}, 10 * time.Second},
+		{"in an outage", func() *bench { return dark(t, nil, power.Mains{}) }, 5 * time.Second},
+		{"of a drill's first leg", func() *bench {
+			b := running(t, nil)
+			b.asks(power.Check)
+			b.collected(b.facts())
+			b.asks(power.Drill)
+			return b
+		}, 10 * time.Second},
+	} {
+		b := row.make()
+		b.collected(b.facts())
+		b.at("counting_down")
+		b.pass(row.want - 1)
+		b.at("counting_down")
+		b.pass(1)
+		b.at("shutting_down", "rebooting")
+	}
+}
+
+func TestAnOutageTakesASequenceOver(t *testing.T) {
+	mains := func(c *power.Config, _ *power.Memory) { c.Mains = true }
+	b := running(t, mains)
+	b.asks(power.Shutdown)
+	b.tell(power.Mains{Lost: true, Outage: 1})
+	b.at("checking")
+	b.gave(power.Shutdown, power.Declined, "outage")
+	if a := b.m.Memory().Seq.Action; a != power.Outage {
+		t.Errorf("while it is checked: %s", a)
+	}
+
+	b = running(t, mains)
+	b.asks(power.Shutdown)
+	b.collected(b.facts())
+	b.tell(power.Mains{Lost: true, Outage: 1})
+	b.at("checking")
+	b.gave(power.Shutdown, power.Cancelled, "outage")
+	verdicts := 0
+	for _, a := range b.answers {
+		if a.Action == power.Shutdown && (a.Type == power.Accepted || a.Type == power.Declined) {
+			verdicts++
+		}
+	}
+	if verdicts != 1 {
+		t.Errorf("%d verdicts", verdicts)
+	}
+}
+
+func TestAnOutageThatEnds(t *testing.T) {
+	for _, row := range []struct {
+		name string
+		do   func(*bench)
+		to   string
+	}{
+		{"for less than 30 s, while it is checked", func(b *bench) { b.tell(power.Mains{}); b.pass(30*time.Second - 1) }, "checking"},
+		{"for 30 s, while it is checked", func(b *bench) { b.tell(power.Mains{}); b.pass(30 * time.Second) }, "running"},
+		{"for less than 30 s, while it counts down", func(b *bench) { b.collected(b.facts()); b.tell(power.Mains{}); b.pass(30*time.Second - 1) }, "counting_down"},
+		{"for 30 s, while it counts down", func(b *bench) { b.collected(b.facts()); b.tell(power.Mains{}); b.pass(30 * time.Second) }, "running"},
+		{"and begins again, while it counts down", func(b *bench) {
+			b.collected(b.facts())
+			b.tell(power.Mains{})
+			b.pass(10 * time.Second)
+			b.tell(power.Mains{Lost: true, Outage: 1})
+		}, "shutting_down"},
+		{"and begins again, and ends", func(b *bench) {
+			b.tell(power.Mains{})
+			b.pass(20 * time.Second)
+			b.tell(power.Mains{Lost: true, Outage: 1})
+			b.tell(power.Mains{})
+			b.pass(20 * time.Second)
+		}, "checking"},
+		{"and is told again", func(b *bench) {
+			b.tell(power.Mains{})
+			b.pass(20 * time.Second)
+			b.tell(power.Mains{})
+			b.pass(10 * time.Second)
+		}, "running"},
+	} {
+		b := dark(t, nil, power.Mains{})
+		row.do(b)
+		if b.m.Position() != row.to {
+			t.Errorf("%s: %s", row.name, b.m.Position())
+		}
+	}
+}
+
+func TestWhatIsNoOutage(t *testing.T) {
+	for _, row := range []struct {
+		name   string
+		change func(*power.Config, *power.Memory)
+		mains  power.Mains
+		want   string
+	}{
+		{"mains lost, and asked for", nil, power.Mains{Lost: true, Outage: 1}, "checking"},
+		{"mains lost, and not asked for", nil, power.Mains{Lost: true}, "running"},
+		{"asked for, and mains there", nil, power.Mains{Outage: 1}, "running"},
+		{"one that used two requests", func(_ *power.Config, d *power.Memory) { d.Outage, d.OutagePuts = 1, 2 }, power.Mains{Lost: true, Outage: 1}, "checking"},
+		{"one that used three", func(_ *power.Config, d *power.Memory) { d.Outage, d.OutagePuts = 1, 3 }, power.Mains{Lost: true, Outage: 1}, "running"},
+		{"another one", func(_ *power.Config, d *power.Memory) { d.Outage, d.OutagePuts = 1, 3 }, power.Mains{Lost: true, Outage: 2}, "checking"},
+		{"in a crash loop", crashLoop, power.Mains{Lost: true, Outage: 1}, "running"},
+	} {
+		b := resting(t, power.Running, "", power.RelayOn, row.change)
+		b.signsIn()
+		b.tell(row.mains)
+		if b.m.Position() != row.want {
+			t.Errorf("%s: %s", row.name, b.m.Position())
+		}
+	}
+	b := resting(t, power.Running, "", power.RelayOn, func(_ *power.Config, d *power.Memory) { d.Outage, d.OutagePuts = 1, 2 })
+	b.signsIn()
+	b.tell(power.Mains{Lost: true, Outage: 1})
+	if n := b.m.Memory().OutagePuts; n != 2 {
+		t.Errorf("the same outage begins again with %d requests", n)
+	}
+}
+
+func TestASecondAttemptIsntAlwaysMade(t *testing.T) {
+	for _, row := range []struct {
+		name   string
+		change func(*power.Memory)
+		mains  power.Mains
+		want   string
+	}{
+		{"a fresh command", func(d *power.Memory) {}, power.Mains{}, "shutting_down"},
+		{"the second attempt", func(d *power.Memory) { d.Seq.Attempt = 2 }, power.Mains{}, "attention(still_on)"},
+		{"two requests", func(d *power.Memory) { d.Seq.Puts = 2 }, power.Mains{}, "attention(still_on)"},
+		{"an outage that lasts", func(d *power.Memory) { d.Seq.Action, d.OutagePuts = power.Outage, 3 }, power.Mains{Lost: true}, "shutting_down"},
+		{"an outage that lasts, and four requests", func(d *power.Memory) { d.Seq.Action, d.OutagePuts = power.Outage, 4 }, power.Mains{Lost: true}, "attention(still_on)"},
+		{"an outage that is over", func(d *power.Memory) { d.Seq.Action = power.Outage }, power.Mains{}, "running"},
+		{"a command of three minutes", func(d *power.Memory) { d.Seq.Command.At = d.Seq.Command.At.Add(-90 * time.Second) }, power.Mains{}, "shutting_down"},
+		{"a command of more", func(d *power.Memory) { d.Seq.Command.At = d.Seq.Command.At.Add(-90*time.Second - 1) }, power.Mains{}, "running"},
+		{"an old command in a loss of mains", func(d *power.Memory) { d.Seq.Command.At = d.Seq.Command.At.Add(-time.Hour) }, power.Mains{Lost: true}, "running"},
+		{"a command ahead by the skew", func(d *power.Memory) { d.Seq.Command.At = d.Seq.Command.At.Add(150 * time.Second) }, power.Mains{}, "shutting_down"},
+		{"a command ahead by more", func(d *power.Memory) { d.Seq.Command.At = d.Seq.Command.At.Add(150*time.Second + 1) }, power.Mains{}, "running"},
+		{"four starts", func(d *power.Memory) { crashLoop(nil, d) }, power.Mains{}, "running"},
+	} {
+		start := epoch.Add(24 * time.Hour)
+		d := power.Memory{State: power.ShuttingDown, Outage: 1, Seq: power.Sequence{Number: 1, Action: power.Shutdown, Attempt: 1, Puts: 1, Accepted: true,
+			PutAt: power.Instant{Wall: start.Add(-time.Second)}, Command: power.Command{At: start, Action: power.Shutdown}}}
+		d.Seq.Before = power.Before{Uptime: 30 * time.Hour, UptimeTold: true}
+		row.change(&d)
+		b := onBench(t, fullPlug, d)
+		b.at("confirming")
+		b.tell(row.mains)
+		for range 45 {
+			b.pass(2 * time.Second)
+			b.probe(power.Alive)
+		}
+		if b.m.Position() != row.want {
+			t.Errorf("%s: %s; %s", row.name, b.m.Position(), strings.Join(b.rows, "; "))
+		}
+	}
+}
+
+func TestExplicitSuccessStays(t *testing.T) {
+	b := askedAgain(t) // the first request was accepted
+	b.put(power.Unknown)
+	b.silentFor(200*time.Second, 9)
+	b.at("presumed_off")
+}
+
+func TestAStandingProofIsntPresumed(t *testing.T) {
+	b := proving(t, nil)
+	b.silentFor(160*time.Second, -1)
+	b.silentUntil(2*time.Minute, 0.4, func() bool { return b.m.State() != power.Confirming })
+	if !slices.Contains(b.rows, "power proof, and it held") || slices.Contains(b.rows, "accepted, and quiet") {
+		t.Errorf("%s", strings.Join(b.rows, "; "))
+	}
+}
+
+func TestItIsToldWhatAShutdownByHandCameTo(t *testing.T) {
+	never := func(c *power.Config, _ *power.Memory) { c.Plug.Cut = power.CutNever }
+	b := proving(t, never)
+	b.silentFor(60*time.Second, 0.4)
+	b.gave(power.Shutdown, power.Finished, "safe")
+	b = proving(t, never) // owed: it isn't over
+	b.asks(power.Cancel)
+	b.silentFor(60*time.Second, 0.4)
+	b.at("safe")
+	b.gave(power.Shutdown, power.Accepted, "")
+	b = proving(t, nil)
+	b.silentFor(60*time.Second, 0.4)
+	b.at("cutting")
+	b.gave(power.Shutdown, power.Accepted, "")
+	b.relay(power.RelayOff)
+	b.pass(15 * time.Second)
+	b.at("off")
+	b.gave(power.Shutdown, power.Finished, "off")
+	b = proving(t, nil)
+	b.asks(power.Cancel)
+	b.silentFor(60*time.Second, 0.4)
+	b.relay(power.RelayOff)
+	b.pass(15 * time.Second)
+	b.at("off", "powering_on")
+	b.gave(power.Shutdown, power.Accepted, "")
+	b = proving(t, nil)
+	b.silentFor(200*time.Second, 9)
+	b.gave(power.Shutdown, power.Finished, "presumed_off")
+	b = proving(t, nil)
+	b.asks(power.Cancel)
+	b.silentFor(200*time.Second, 9)
+	b.at("presumed_off")
+	b.gave(power.Shutdown, power.Accepted, "")
+}
+
+// beingCut is a recorder whose plug was told to switch off.
+func beingCut(t *testing.T) *bench {
+	t.Helper()
+	b := proving(t, nil)
+	b.silentUntil(time.Minute, 0.4, func() bool { return b.m.State() == power.Cutting })
+	b.at("cutting")
+	return b
+}
+
+func TestACut(t *testing.T) {
+	for _, row := range []struct {
+		name string
+		do   func(*bench)
+		to   string
+		offs int
+	}{
+		{"is told", func(*bench) {}, "cutting", 1},
+		{"is read back", func(b *bench) { b.relay(power.RelayOff) }, "cutting", 1},
+		{"is read back for 15 s", func(b *bench) { b.relay(power.RelayOff); b.pass(15 * time.Second) }, "off", 1},
+		{"isn't read back for 15 s", func(b *bench) { b.relay(power.RelayOff); b.pass(15*time.Second - 1) }, "cutting", 1},
+		{"is read back, and a load is read", func(b *bench) {
+			b.relay(power.RelayOff)
+			b.pass(time.Second)
+			b.reads(22)
+			b.pass(14 * time.Second)
+		}, "attention(cut_unconfirmed)", 1},
+		{"is no longer proven, and then read back", func(b *bench) { b.reads(22); b.relay(power.RelayOff); b.pass(15 * time.Second) }, "off", 1},
+		{"is read back, and no more than off-watts is read", func(b *bench) { b.relay(power.RelayOff); b.pass(time.Second); b.reads(1); b.pass(14 * time.Second) }, "off", 1},
+		{"is told again after 20 s", func(b *bench) { b.silentFor(20*time.Second, 0.4) }, "cutting", 2},
+		{"isn't told again before", func(b *bench) { b.silentFor(20*time.Second-1, 0.4) }, "cutting", 1},
+		{"is told three times", func(b *bench) { b.silentFor(59*time.Second, 0.4) }, "cutting", 3},
+		{"is told no more", func(b *bench) { b.silentFor(60*time.Second, 0.4) }, "attention(cut_unconfirmed)", 3},
+		{"isn't told to a plug that is silent", func(b *bench) { b.silentFor(20*time.Second, -1) }, "attention(cut_unconfirmed)", 1},
+		{"ends with life", func(b *bench) { b.probe(power.Alive) }, "attention(came_back)", 1},
+		{"ends with a plug that restarted", func(b *bench) { b.tell(power.Relay{At: b.now, State: power.RelayOff, Restarted: true}) }, "cutting", 1},
+		{"ends with a plug that is away", func(b *bench) { b.relay(power.RelayUnknown) }, "attention(cut_unconfirmed)", 1},
+		{"ends with an uncertain probe", func(b *bench) { b.probe(power.Uncertain) }, "attention(cut_unconfirmed)", 1},
+		{"waits for its record", func(b *bench) {
+			b.hold = true
+			b.asks(power.Cancel) // what is held now is another one
+			b.silentFor(20*time.Second, 0.4)
+		}, "cutting", 2},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			b := beingCut(t)
+			row.do(b)
+			if b.m.Position() != row.to || b.offs() != row.offs {
+				t.Errorf("%s, %d OFFs; %s", b.m.Position(), b.offs(), strings.Join(b.rows, "; "))
+			}
+		})
+	}
+	b := proving(t, nil) // its own record
+	b.silentUntil(time.Minute, 0.4, func() bool {
+		b.hold = b.m.Proof() == power.ProofPower
+		return b.m.State() == power.Cutting
+	})
+	b.at("cutting")
+	b.silentFor(25*time.Second, 0.4)
+	if b.offs() != 1 {
+		t.Errorf("%d OFFs before the first is on record", b.offs())
+	}
+}
+
+func TestASafeRecorderIsOnlyCutWhereItMayBe(t *testing.T) {
+	for _, row := range []struct {
+		name   string
+		change func(*power.Config, *power.Memory)
+		cut    bool
+	}{
+		{"a plug that may cut", nil, true},
+		{"a plug that never cuts", func(c *power.Config, _ *power.Memory) { c.Plug.Cut = power.CutNever }, false},
+		{"a plug that presumes as well", func(c *power.Config, _ *power.Memory) { c.Plug.Cut = power.CutPresumed }, true},
+		{"after an unclean stop", func(_ *power.Config, d *power.Memory) { d.NoCuts = true }, false},
+	} {
+		b := proving(t, row.change)
+		b.silentFor(60*time.Second, 0.4)
+		if got := b.offs() > 0; got != row.cut {
+			t.Errorf("%s: cut: %v", row.name, got)
+		}
+		if !row.cut {
+			b.at("safe")
+			if a := b.asks(power.PowerOn); a.Reason != "is_on" || b.offs() != 0 {
+				t.Errorf("%s: power_on: %s %q", row.name, a.Type, a.Reason)
+			}
+			b.silentFor(10*time.Second, 0.4)
+			b.at("safe")
+		}
+	}
+	b := proving(t, nil) // safe before its record is durable, and before the plug is heard
+	b.silentUntil(time.Minute, 0.4, func() bool { return b.m.Proof() == power.ProofPower })
+	b.silentFor(24*time.Second, 0.4)
+	b.hold = true
+	b.silentFor(8*time.Second, -1)
+	b.at("safe")
+	if _, ok := b.m.Safe(); ok {
+		t.Error("said to be safe before it is on record")
+	}
+	b.silentFor(2*time.Second, 0.4)
+	b.at("safe")
+	b.commit(power.Durable)
+	b.at("cutting")
+	b = resting(t, power.Confirming, "", power.RelayOn, crashLoop) // a crash loop only observes
+	b.silentFor(100*time.Second, 0.4)
+	if b.offs() != 0 {
+		t.Error("a crash loop cuts")
+	}
+}
+
+func TestSafeEnds(t *testing.T) {
+	for _, row := range []struct {
+		name string
+		do   func(*bench)
+		to   string
+	}{
+		{"with life", func(b *bench) { b.probe(power.Alive) }, "attention(came_back)"},
+		{"with the relay off", func(b *bench) { b.relay(power.RelayOff) }, "off"},
+		{"with the relay unknown", func(b *bench) { b.relay(power.RelayUnknown) }, "confirming"},
+		{"with a high reading", func(b *bench) { b.reads(22) }, "confirming"},
+		{"8 s after the last probe", func(b *bench) { b.pass(8*time.Second + time.Millisecond) }, "confirming"},
+		{"not before", func(b *bench) { b.pass(8 * time.Second) }, "safe"},
+	} {
+		b := proving(t, func(c *power.Config, _ *power.Memory) { c.Plug.Cut = power.CutNever })
+		b.silentFor(60*time.Second, 0.4)
+		b.at("safe")
+		if wake := b.out.Wake - b.now.Mono; wake <= 0 || wake > 8*time.Second+time.Millisecond {
+			t.Errorf("%s: woken after %v", row.name, wake)
+		}
+		row.do(b)
+		if b.m.Position() != row.to {
+			t.Errorf("%s: %s", row.name, b.m.Position())
+		}
+	}
+}
+
+func TestCutUnconfirmedNeedsAWholeNewProof(t *testing.T) {
+	b := beingCut(t)
+	b.silentFor(60*time.Second, 0.4)
+	b.at("attention(cut_unconfirmed)")
+	from := b.now.Mono
+	b.silentUntil(2*time.Minute, 0.4, func() bool { return b.m.State() == power.Cutting })
+	if d := b.now.Mono - from; d < 45*time.Second {
+		t.Errorf("cut again after %v", d)
+	}
+	b.silentUntil(2*time.Minute, 0.4, func() bool { return b.m.State() != power.Cutting })
+	b.silentUntil(2*time.Minute, 0.4, func() bool { return b.m.State() == power.Cutting })
+	b.at("cutting")
+	b.silentUntil(2*time.Minute, 0.4, func() bool { return b.m.State() != power.Cutting })
+	b.silentFor(10*time.Minute, 0.4)
+	b.at("attention(cut_unconfirmed)")
+	if n := b.offs(); n != 9 {
+		t.Errorf("%d OFFs of three intents", n)
+	}
+	b.relay(power.RelayOff)
+	b.pass(15*time.Second - 1)
+	b.at("attention(cut_unconfirmed)")
+	b.pass(1)
+	b.at("off")
+}
+
+func TestOff(t *testing.T) {
+	for _, row := range []struct {
+		name   string
+		change func(*power.Config, *power.Memory)
+		do     func(*bench)
+		to     string
+	}{
+		{"stays, if power isn't owed", nil, func(b *bench) { b.pass(time.Hour) }, "off"},
+		{"stays for 15 s", owedSeq, func(b *bench) { b.pass(14*time.Second - 1) }, "off"},
+		{"is switched on after 15 s", owedSeq, func(b *bench) { b.pass(14 * time.Second) }, "powering_on"},
+		{"waits for mains", func(c *power.Config, d *power.Memory) { owedSeq(c, d); c.Mains = true }, func(b *bench) { b.pass(time.Hour) }, "off"},
+		{"waits for stable mains", func(c *power.Config, d *power.Memory) { owedSeq(c, d); c.Mains = true }, func(b *bench) { b.tell(power.Mains{}); b.pass(time.Hour) }, "off"},
+		{"doesn't wait longer", func(c *power.Config, d *power.Memory) { owedSeq(c, d); c.Mains = true }, func(b *bench) { b.tell(power.Mains{Stable: true}); b.pass(15 * time.Second) }, "powering_on"},
+		{"waits while mains is lost, whatever is said", func(c *power.Config, d *power.Memory) { owedSeq(c, d); c.Mains = true }, func(b *bench) {
+			b.tell(power.Mains{Lost: true, Stable: true})
+			b.pass(15 * time.Second)
+		}, "off"},
+		{"waits for nobody who asks", func(c *power.Config, _ *power.Memory) { c.Mains = true }, func(b *bench) { b.asks(power.PowerOn); b.pass(15 * time.Second) }, "powering_on"},
+		{"ends with the relay", nil, func(b *bench) { b.relay(power.RelayOn) }, "booting"},
+		{"doesn't end with life", nil, func(b *bench) { b.probe(power.Alive) }, "off"},
+		{"ends with a recorder that lets us in", nil, func(b *bench) { b.pass(20 * time.Second); b.signsIn() }, "booting"},
+	} {
+		b := resting(t, power.Off, "", power.RelayOff, row.change)
+		row.do(b)
+		if b.m.Position() != row.to {
+			t.Errorf("%s: %s", row.name, b.m.Position())
+		}
+	}
+}
+
+func owedSeq(_ *power.Config, d *power.Memory) { d.Seq.Owed = true }
+
+func TestPoweringOn(t *testing.T) {
+	for _, row := range []struct {
+		name string
+		do   func(*bench)
+		to   string
+		ons  int
+	}{
+		{"is tried", func(*bench) {}, "powering_on", 1},
+		{"is tried again after 20 s", func(b *bench) { b.pass(20 * time.Second) }, "powering_on", 2},
+		{"isn't tried again before", func(b *bench) { b.pass(20*time.Second - 1) }, "powering_on", 1},
+		{"is tried after 40 s then", func(b *bench) { b.pass(20 * time.Second); b.pass(40 * time.Second) }, "powering_on", 3},
+		{"is tried at once if asked for", func(b *bench) { b.asks(power.PowerOn) }, "powering_on", 2},
+		{"ends with the relay", func(b *bench) { b.relay(power.RelayOn) }, "booting", 1},
+		{"doesn't end with what the relay was", func(b *bench) {
+			b.tell(power.Relay{At: power.Instant{Wall: b.now.Wall.Add(-time.Minute), Mono: b.now.Mono - 10*time.Second}, State: power.RelayOn})
+		}, "powering_on", 1},
+		{"doesn't end with life where the relay tells", func(b *bench) { b.probe(power.Alive) }, "powering_on", 1},
+		{"ends with a recorder that lets us in", func(b *bench) { b.signsIn() }, "booting", 1},
+		{"ends when mains is lost", func(b *bench) { b.tell(power.Mains{Lost: true}) }, "off", 1},
+		{"doesn't end when it is lost still", func(b *bench) {
+			b.tell(power.Mains{Lost: true})
+			b.asks(power.PowerOn)
+			b.pass(15 * time.Second)
+			b.at("powering_on")
+			b.tell(power.Mains{Lost: true})
+		}, "powering_on", 2},
+	} {
+		b := resting(t, power.Off, "", power.RelayOff, owedSeq)
+		b.pass(15 * time.Second)
+		b.at("powering_on")
+		row.do(b)
+		ons := 0
+		for _, k := range b.effects {
+			if k == power.SwitchOn {
+				ons++
+			}
+		}
+		if b.m.Position() != row.to || ons != row.ons {
+			t.Errorf("%s: %s, %d times", row.name, b.m.Position(), ons)
+		}
+	}
+	b := resting(t, power.Attention, power.BootFailed, "", func(c *power.Config, _ *power.Memory) { c.Plug.Relay = false })
+	b.asks(power.PowerOn)
+	b.at("powering_on")
+	b.pass(time.Second)
+	b.probe(power.Alive)
+	b.at("booting") // a plug that doesn't tell
+}
+
+func TestAttentionWithTheRelayOff(t *testing.T) {
+	noPlug := func(c *power.Config, d *power.Memory) { owedSeq(c, d); c.Plug = power.Plug{}; d.Seq.Offs = 1 }
+	cut := func(c *power.Config, d *power.Memory) { owedSeq(c, d); d.Seq.Offs = 1 }
+	for _, row := range []struct {
+		name   string
+		why    power.Reason
+		relay  power.RelayState
+		change func(*power.Config, *power.Memory)
+		do     func(*bench)
+		to     string
+	}{
+		{"power owed", power.PowerLost, power.RelayOff, owedSeq, func(b *bench) { b.pass(15 * time.Second) }, "powering_on"},
+		{"power owed, and too early", power.PowerLost, power.RelayOff, owedSeq, func(b *bench) { b.pass(15*time.Second - 1) }, "attention(power_lost)"},
+		{"power not owed", power.PowerLost, power.RelayOff, nil, func(b *bench) { b.pass(time.Hour) }, "attention(power_lost)"},
+		{"power owed, the relay on", power.PowerLost, power.RelayOn, owedSeq, func(b *bench) { b.pass(time.Hour) }, "attention(power_lost)"},
+		{"power owed, the relay unknown", power.BootFailed, power.RelayUnknown, owedSeq, func(b *bench) { b.pass(time.Hour) }, "attention(boot_failed)"},
+		{"power owed, the relay unknown after an OFF", power.CutUnconfirmed, power.RelayUnknown, cut, func(b *bench) { b.pass(time.Hour) }, "powering_on"},
+		{"power owed, the relay unknown after an OFF, and life", power.CutUnconfirmed, power.RelayUnknown, cut, func(b *bench) { b.probe(power.Alive); b.pass(8 * time.Second) }, "attention(cut_unconfirmed)"},
+		{"power owed, an OFF, and no plug any more", power.CutUnconfirmed, "", noPlug, func(b *bench) { b.pass(time.Hour) }, "attention(cut_unconfirmed)"},
+	} {
+		b := resting(t, power.Attention, row.why, row.relay, row.change)
+		row.do(b)
+		if b.m.Position() != row.to {
+			t.Errorf("%s: %s; %s", row.name, b.m.Position(), strings.Join(b.rows, "; "))
+		}
+	}
+}
+
+func TestAnObserverSwitchesOnWhatNobodyShutDown(t *testing.T) {
+	damaged := func(c *power.Config, d *power.Memory) { d.State, d.Why = power.Attention, power.JournalDamaged }
+	for _, way := range []struct {
+		name   string
+		change func(*power.Config, *power.Memory)
+	}{{"a crash loop", crashLoop}, {"a damaged journal", damaged}} {
+		for _, row := range []struct {
+			name   string
+			change func(*power.Config, *power.Memory)
+			relay  power.RelayState
+			do     func(*bench)
+			on     bool
+		}{
+			{"the relay off for two minutes", nobodys, power.RelayOff, func(b *bench) { b.pass(2 * time.Minute) }, true},
+			{"the relay off for less", nobodys, power.RelayOff, func(b *bench) { b.pass(2*time.Minute - 2*time.Second) }, false},
+			{"the relay on", nobodys, power.RelayOn, func(b *bench) { b.pass(3 * time.Minute) }, false},
+			{"the relay unknown", nobodys, power.RelayUnknown, func(b *bench) { b.pass(3 * time.Minute) }, false},
+			{"a person's shutdown", nil, power.RelayOff, func(b *bench) { b.pass(3 * time.Minute) }, false},
+			{"a person's shutdown, and power owed since", owedSeq, power.RelayOff, func(b *bench) { b.pass(3 * time.Minute) }, true},
+			{"a person's command without a request", func(_ *power.Config, d *power.Memory) { d.Seq.Puts = 0 }, power.RelayOff, func(b *bench) { b.pass(3 * time.Minute) }, true},
+			{"mains lost", nobodys, power.RelayOff, func(b *bench) { b.tell(power.Mains{Lost: true, Stable: true}); b.pass(3 * time.Minute) }, false},
+			{"mains not stable", nobodys, power.RelayOff, func(b *bench) { b.tell(power.Mains{}); b.pass(3 * time.Minute) }, false},
+			{"mains back for two minutes", nobodys, power.RelayOff, func(b *bench) {
+				b.tell(power.Mains{Lost: true})
+				b.pass(time.Minute)
+				b.tell(power.Mains{Stable: true})
+				b.pass(2 * time.Minute)
+			}, true},
+			{"mains back for less", nobodys, power.RelayOff, func(b *bench) {
+				b.tell(power.Mains{Lost: true})
+				b.pass(time.Minute)
+				b.tell(power.Mains{Stable: true})
+				b.pass(2*time.Minute - 1)
+			}, false},
+		} {
+			b := resting(t, power.Attention, power.PowerLost, row.relay, func(c *power.Config, d *power.Memory) {
+				way.change(c, d)
+				if row.change != nil {
+					row.change(c, d)
+				}
+			})
+			row.do(b)
+			if on := slices.Contains(b.effects, power.SwitchOn); on != row.on {
+				t.Errorf("%s, %s: switched on: %v in %s", way.name, row.name, on, b.m.Position())
+			}
+		}
+	}
+	b := resting(t, power.Attention, power.PowerLost, power.RelayOff, nobodys)
+	b.pass(time.Hour)
+	b.at("attention(power_lost)") // one that isn't observing leaves it to its owner
+}
+
+func nobodys(_ *power.Config, d *power.Memory) { d.Seq.Action = power.Outage; d.Seq.Owed = false }
+
+func TestADamagedJournalIsReplaced(t *testing.T) {
+	damaged := func(_ *power.Config, d *power.Memory) {}
+	for _, row := range []struct {
+		name string
+		do   func(*bench)
+		to   string
+	}{
+		{"after ten minutes of answers", func(b *bench) { answering(b, 10*time.Minute) }, "booting"},
+		{"not before", func(b *bench) { answering(b, 10*time.Minute-10*time.Second) }, "attention(journal_damaged)"},
+		{"not after a silence in between", func(b *bench) {
+			answering(b, 5*time.Minute)
+			b.silentFor(4*time.Second, -1)
+			answering(b, 9*time.Minute)
+		}, "attention(journal_damaged)"},
+		{"not without signing in", func(b *bench) {
+			for range 120 {
+				b.pass(10 * time.Second)
+				b.tell(power.Answered{At: b.now})
+			}
+		}, "attention(journal_damaged)"},
+	} {
+		b := resting(t, power.Attention, power.JournalDamaged, power.RelayOn, damaged)
+		row.do(b)
+		if b.m.Position() != row.to || b.m.Damaged() != (row.to != "booting") {
+			t.Errorf("%s: %s", row.name, b.m.Position())
+		}
+	}
+}
+
+// answering lets the recorder let us in for d.
+func answering(b *bench, d time.Duration) {
+	for end := b.now.Mono + d; b.now.Mono < end; {
+		b.signsIn()
+		b.pass(10 * time.Second)
+	}
+}
+
+func TestStillOnEnds(t *testing.T) {
+	for _, row := range []struct {
+		name string
+		do   func(*bench)
+		to   string
+	}{
+		{"after 30 minutes", func(b *bench) { answering(b, 30*time.Minute) }, "running"},
+		{"not before", func(b *bench) { answering(b, 30*time.Minute-10*time.Second) }, "attention(still_on)"},
+		{"not without signing in", func(b *bench) {
+			for range 200 {
+				b.pass(10 * time.Second)
+				b.tell(power.Answered{At: b.now})
+			}
+		}, "attention(still_on)"},
+		{"not while it doesn't let us in again", func(b *bench) {
+			answering(b, 20*time.Minute)
+			b.silentFor(4*time.Second, -1)
+			for range 80 {
+				b.pass(10 * time.Second)
+				b.tell(power.Answered{At: b.now})
+			}
+		}, "attention(still_on)"},
+		{"after 15 s of silence", func(b *bench) { b.silentFor(18*time.Second, -1) }, "confirming"},
+		{"not after less", func(b *bench) { b.silentFor(16*time.Second, -1) }, "attention(still_on)"},
+		{"not with another recorder", func(b *bench) {
+			answering(b, 20*time.Minute)
+			for range 80 {
+				b.pass(10 * time.Second)
+				b.tell(power.SignedIn{At: b.now, Serial: "X"})
+			}
+		}, "attention(still_on)"},
+	} {
+		b := resting(t, power.Attention, power.StillOn, power.RelayOn, nil)
+		row.do(b)
+		if b.m.Position() != row.to {
+			t.Errorf("%s: %s", row.name, b.m.Position())
+		}
+	}
+}
+
+func TestAttentionIsLeftByARecorderThatStaysOn(t *testing.T) {
+	start := epoch.Add(24 * time.Hour)
+	for _, row := range []struct {
+		name   string
+		putAt  time.Time
+		uptime time.Duration // since the sign-in
+		after  time.Duration // in this position
+		want   bool
+	}{
+		{"long after the request", start.Add(-time.Hour), 32 * time.Hour, time.Second, true},
+		{"90 s after the request", start.Add(time.Second - 90*time.Second), 31 * time.Hour, time.Second, true},
+		{"less, and it hasn't restarted", start.Add(time.Second + 1 - 90*time.Second), 31 * time.Hour, time.Second, false},
+		{"less, and it has restarted", start.Add(-20 * time.Second), time.Second, time.Second, true},
+		{"a request from the time to come, for 90 s", start.Add(time.Hour), 30 * time.Hour, 90 * time.Second, true},
+		{"a request from the time to come, for less", start.Add(time.Hour), 30 * time.Hour, 90*time.Second - 1, false},
+	} {
+		d := power.Memory{State: power.Attention, Why: power.BootFailed, Seq: power.Sequence{Number: 1, Action: power.Shutdown, Attempt: 1, Puts: 1, PutAt: power.Instant{Wall: row.putAt}}}
+		d.Seq.Before = power.Before{Uptime: 30 * time.Hour, UptimeTold: true}
+		b := onBench(t, fullPlug, d)
+		b.pass(row.after)
+		b.uptime = row.uptime
+		b.signsIn()
+		if got := b.m.State() == power.Booting; got != row.want {
+			t.Errorf("%s: %s", row.name, b.m.Position())
+		}
+	}
+}
+
+func TestAWrongDeviceIsLeftAlone(t *testing.T) {
+	b := resting(t, power.Booting, "", power.RelayOn, nil)
+	b.tell(power.SignedIn{At: b.now, Serial: "X"})
+	b.at("attention(wrong_device)")
+	for range 20 {
+		b.pass(10 * time.Second)
+		b.tell(power.SignedIn{At: b.now, Serial: "X"})
+	}
+	b.at("attention(wrong_device)")
+	b.signsIn()
+	b.at("booting")
+}
+
+func TestBooting(t *testing.T) {
+	answers := func(b *bench, d time.Duration) {
+		for end := b.now.Mono + d; b.now.Mono < end; {
+			b.pass(10 * time.Second)
+			b.tell(power.Answered{At: b.now})
+		}
+	}
+	faulty := func(b *bench, d time.Duration) {
+		for end := b.now.Mono + d; b.now.Mono < end; {
+			b.signsIn()
+			if b.effect.Kind == power.CollectAfter {
+				b.tell(power.Verified{Number: b.effect.Number, After: power.After{Serial: ownSerial, ClockWrong: yes(true)}})
+			}
+			b.pass(10 * time.Second)
+		}
+	}
+	for _, row := range []struct {
+		name    string
+		do      func(*bench)
+		to, row string
+	}{
+		{"ten minutes without an answer", func(b *bench) { b.pass(10*time.Minute - time.Second) }, "attention(boot_failed)", "no answer"},
+		{"less", func(b *bench) { b.pass(10*time.Minute - time.Second - 1) }, "booting", ""},
+		{"ten minutes without a serial number", func(b *bench) { answers(b, 10*time.Minute+10*time.Second) }, "running", "its serial number can't be read"},
+		{"less of it", func(b *bench) { answers(b, 10*time.Minute) }, "booting", ""},
+		{"ten minutes with faults", func(b *bench) { faulty(b, 10*time.Minute+10*time.Second) }, "running", "verified with faults"},
+		{"less of them", func(b *bench) { faulty(b, 10*time.Minute-10*time.Second) }, "booting", ""},
+		{"faults, and then no sign-in", func(b *bench) {
+			faulty(b, 5*time.Minute)
+			b.silentFor(4*time.Second, -1)
+			answers(b, 6*time.Minute)
+		}, "running", "its serial number can't be read"},
+		{"signed in, and nothing verified", func(b *bench) {
+			for range 61 {
+				b.signsIn()
+				b.pass(10 * time.Second)
+			}
+		}, "running", "its serial number can't be read"},
+	} {
+		b := resting(t, power.Booting, "", power.RelayOn, nil)
+		row.do(b)
+		if b.m.Position() != row.to || row.row != "" && b.rows[len(b.rows)-1] != row.row {
+			t.Errorf("%s: %s; %s", row.name, b.m.Position(), strings.Join(b.rows, "; "))
+		}
+	}
+}
+
+func TestAVerificationIsAskedForAgain(t *testing.T) {
+	b := resting(t, power.Booting, "", power.RelayOn, nil)
+	b.signsIn()
+	if b.effect.Kind != power.CollectAfter {
+		t.Fatalf("%v", b.effects)
+	}
+	n := len(b.effects)
+	b.pass(time.Minute)
+	b.signsIn()
+	if len(b.effects) != n {
+		t.Error("asked twice at a time")
+	}
+	b.tell(power.Verified{Number: b.effect.Number, After: power.After{Serial: ownSerial, ClockWrong: yes(true)}})
+	b.pass(30*time.Second - 1)
+	b.signsIn()
+	if len(b.effects) != n {
+		t.Error("asked again too early")
+	}
+	b.pass(1)
+	b.signsIn()
+	if len(b.effects) != n+1 {
+		t.Error("not asked again")
+	}
+	if !slices.Contains([]string{"booting"}, b.m.Position()) {
+		t.Error(b.m.Position())
+	}
+	// A late record: it is asked once more.
+	b = resting(t, power.Booting, "", power.RelayOn, nil)
+	b.hold = true
+	b.asks(power.PowerOn)
+	first := b.record.Number()
+	b.signsIn()
+	b.tell(power.Committed{Number: first, Commit: power.Late})
+	b.at("booting")
+}
+
+func TestWhatAnUncleanStopMeans(t *testing.T) {
+	for _, row := range []struct {
+		name string
+		safe bool
+		stop power.Told
+		cuts bool // are still allowed
+	}{
+		{"unclean after safe", true, power.No, false},
+		{"unclean, and it never was safe", false, power.No, true},
+		{"clean after safe", true, power.Yes, true},
+		{"untold after safe", true, power.NotTold, true},
+	} {
+		b := resting(t, power.Booting, "", power.RelayOn, func(_ *power.Config, d *power.Memory) {
+			d.Seq.WasSafe = row.safe
+			d.Learned = power.Learned{Passed: true, Firmware: firmware}
+		})
+		b.signsIn()
+		b.tell(power.Verified{Number: b.effect.Number, After: power.After{Serial: ownSerial, CleanStop: power.Seen{Told: row.stop}}})
+		if d := b.m.Memory(); d.NoCuts == row.cuts || d.Learned.Passed != row.cuts {
+			t.Errorf("%s: cuts allowed: %v, drill passed: %v", row.name, !d.NoCuts, d.Learned.Passed)
+		}
+	}
+}
+
+func TestALifeThatPassesByDuringABoot(t *testing.T) {
+	for _, row := range []struct {
+		name string
+		do   func(*bench)
+		to   string
+	}{
+		{"and was silent for a minute", func(b *bench) { b.silentFor(62*time.Second, 9) }, "confirming"},
+		{"and was silent for less", func(b *bench) { b.silentFor(60*time.Second, 9) }, "booting"},
+		{"and it let us in", func(b *bench) { b.pass(time.Second); b.signsIn(); b.silentFor(62*time.Second, 9) }, "booting"},
+	} {
+		b := proving(t, nil)
+		b.silentFor(200*time.Second, 9)
+		b.at("presumed_off")
+		b.probe(power.Alive)
+		b.at("booting")
+		row.do(b)
+		if b.m.Position() != row.to {
+			t.Errorf("%s: %s", row.name, b.m.Position())
+		}
+	}
+	b := resting(t, power.Booting, "", power.RelayOn, nil) // not entered on life
+	b.silentFor(62*time.Second, 9)
+	b.at("booting")
+}
+
+func TestInALowBatteryABootIsInterrupted(t *testing.T) {
+	for _, row := range []struct {
+		name  string
+		mains power.Mains
+		in    bool
+		to    string
+	}{
+		{"low, and signed in", power.Mains{Lost: true, Outage: 1, Low: true}, true, "checking"},
+		{"low, and not signed in", power.Mains{Lost: true, Outage: 1, Low: true}, false, "booting"},
+		{"not low", power.Mains{Lost: true, Outage: 1}, true, "booting"},
+		{"low, and no shutdown is asked for", power.Mains{Lost: true, Low: true}, true, "booting"},
+		{"low, and mains is back", power.Mains{Outage: 1, Low: true}, true, "booting"},
+	} {
+		b := resting(t, power.Booting, "", power.RelayOn, func(_ *power.Config, d *power.Memory) { d.Seq.PutAt.Wall = epoch })
+		if row.in {
+			b.signsIn()
+		}
+		b.tell(row.mains)
+		if b.m.Position() != row.to {
+			t.Errorf("%s: %s", row.name, b.m.Position())
+		}
+	}
+}
+
+func TestAFailedBootIsCycledOnceByProof(t *testing.T) {
+	for _, row := range []struct {
+		name   string
+		change func(*power.Config, *power.Memory)
+		watts  float64
+		cut    bool
+	}{
+		{"by proof", nil, 0.4, true},
+		{"not without proof", nil, 9, false},
+		{"not a second time", func(_ *power.Config, d *power.Memory) { d.Seq.Cycled = true }, 0.4, false},
+		{"not by watts at which a disk may turn", func(_ *power.Config, d *power.Memory) {
+			d.Learned = power.Learned{Passed: true, Firmware: firmware, Running: 22, Halted: 3, OffWatts: 3.3}
+		}, 3, false},
+		{"by watts at which none turns", func(_ *power.Config, d *power.Memory) {
+			d.Learned = power.Learned{Passed: true, Firmware: firmware, Running: 22, Halted: 2.7, OffWatts: 3}
+		}, 2.7, true},
+		{"not by a plug that never cuts", func(c *power.Config, _ *power.Memory) { c.Plug.Cut = power.CutNever }, 0.4, false},
+	} {
+		b := resting(t, power.Booting, "", power.RelayOn, func(c *power.Config, d *power.Memory) {
+			d.Seq.Baseline = 22
+			if row.change != nil {
+				row.change(c, d)
+			}
+		})
+		b.silentFor(10*time.Minute, row.watts)
+		if got := b.offs() > 0; got != row.cut || !row.cut && b.m.Why() != power.BootFailed {
+			t.Errorf("%s: cut: %v in %s", row.name, got, b.m.Position())
+		}
+		if row.cut && !b.m.Memory().Seq.Owed {
+			t.Errorf("%s: power isn't owed", row.name)
+		}
+	}
+}
+
+func TestARestartOfTheRecorder(t *testing.T) {
+	for _, row := range []struct {
+		name string
+		do   func(*bench)
+		to   string
+	}{
+		{"is seen by its uptime", func(b *bench) { b.silentFor(6*time.Second, -1); b.uptime = time.Second; b.signsIn() }, "booting"},
+		{"isn't seen by an uptime that grew", func(b *bench) { b.silentFor(40*time.Second, -1); b.signsIn() }, "rebooting"},
+		{"is seen by ten seconds of silence", func(b *bench) { b.silentFor(12*time.Second, -1); b.probe(power.Alive) }, "booting"},
+		{"isn't seen by less", func(b *bench) { b.silentFor(10*time.Second, -1); b.probe(power.Alive) }, "rebooting"},
+		{"has 90 s to begin", func(b *bench) { b.onFor(85*time.Second, 22) }, "rebooting"},
+		{"has failed then", func(b *bench) { b.onFor(90*time.Second, 22) }, "running"},
+		{"has ten minutes to end", func(b *bench) { b.silentFor(10*time.Minute-2*time.Second, -1) }, "rebooting"},
+		{"has failed after them", func(b *bench) { b.silentFor(10*time.Minute, -1) }, "attention(boot_failed)"},
+	} {
+		b := running(t, nil)
+		b.accepted(power.Reboot)
+		row.do(b)
+		if b.m.Position() != row.to {
+			t.Errorf("%s: %s; %s", row.name, b.m.Position(), strings.Join(b.rows, "; "))
+		}
+	}
+	b := running(t, nil) // until the request is made nothing is a restart
+	b.asks(power.Reboot)
+	b.collected(b.facts())
+	b.pass(10 * time.Second)
+	b.silentFor(12*time.Second, -1)
+	b.probe(power.Alive)
+	b.at("rebooting")
+}
+
+func TestThePlugThatDoesntFeedIt(t *testing.T) {
+	for _, row := range []struct {
+		name  string
+		after time.Duration
+		to    string
+	}{
+		{"lets us in 15 s after its relay went off", 15 * time.Second, "running"},
+		{"lets us in before", 15*time.Second - 1, "attention(power_lost)"},
+	} {
+		b := running(t, nil)
+		b.relay(power.RelayOff)
+		b.at("attention(power_lost)")
+		b.pass(row.after)
+		b.signsIn()
+		if b.m.State() == power.Booting {
+			b.pass(time.Second)
+			b.signsIn()
+			b.tell(power.Verified{Number: b.effect.Number, After: power.After{Serial: ownSerial}})
+		}
+		if b.m.Position() != row.to {
+			t.Errorf("%s: %s", row.name, b.m.Position())
+		}
+		if row.to == "running" { // and proves nothing any more, until its relay is on
+			b.accepted(power.Shutdown)
+			for range 30 {
+				b.pass(2 * time.Second)
+				b.probe(power.Silent)
+				b.relay(power.RelayOff)
+				b.reads(0)
+			}
+			b.at("confirming")
+		}
+	}
+}
+
+func TestTheRelayThatWentOffWhileTheProgramWasAway(t *testing.T) {
+	for _, row := range []struct {
+		state power.State
+		to    string
+	}{
+		{power.Confirming, "attention(power_lost)"},
+		{power.PresumedOff, "off"}, {power.Safe, "off"}, {power.Cutting, "off"},
+	} {
+		b := resting(t, row.state, "", power.RelayOff, nil)
+		if b.m.Position() != row.to {
+			t.Errorf("%s: %s", row.state, b.m.Position())
+		}
+		if row.to == "off" { // also over two restarts
+			b = resting(t, power.Confirming, "", power.RelayOff, func(_ *power.Config, d *power.Memory) { d.Seq.WasDown = true })
+			b.at("off")
+		}
+	}
+	b := resting(t, power.PresumedOff, "", power.RelayOn, nil)
+	b.silence(12*time.Second, 0, 0, nil)
+	b.probe(power.Alive)
+	b.at("booting")
+	b.relay(power.RelayOff)
+	b.at("attention(power_lost)")
+}
+
+func TestRecordsThatAreOrArentAnswered(t *testing.T) {
+	b := running(t, nil)
+	b.hold = true
+	b.asks(power.Shutdown)
+	first := b.record.Number()
+	b.tell(power.Committed{Number: first + 1, Commit: power.Failed}) // there is none yet
+	b.at("checking")
+	if slices.Contains(b.m.Needs(), "journal") {
+		t.Error("a record that wasn't made has failed")
+	}
+	b.tell(power.Committed{Number: first, Commit: power.Durable})
+	b.tell(power.Committed{Number: first, Commit: power.Failed}) // it is durable
+	if slices.Contains(b.m.Needs(), "journal") {
+		t.Error("a durable record has failed")
+	}
+	b.collected(b.facts())
+	b.commit(power.Failed)
+	if !slices.Contains(b.m.Needs(), "journal") {
+		t.Error("a record that failed is nothing")
+	}
+	b.asks(power.PowerOn)
+	b.commit(power.Durable)
+	if slices.Contains(b.m.Needs(), "journal") {
+		t.Error("the journal is well again")
+	}
+}
+
+func TestWatchTells(t *testing.T) {
+	minute := time.Minute
+	for _, row := range []struct {
+		name string
+		make func() *bench
+		want power.Watch
+	}{
+		{"running", func() *bench { return running(t, nil) }, power.Watch{SignIn: true, Poll: true, AskPlug: minute}},
+		{"checking", func() *bench { b := running(t, nil); b.asks(power.Check); return b }, power.Watch{SignIn: true, Poll: true, AskPlug: 5 * time.Second}},
+		{"shutting down", func() *bench { b := running(t, nil); b.requested(power.Shutdown); return b }, power.Watch{Probe: true, AskPlug: 5 * time.Second}},
+		{"a restart before its request", func() *bench { b := running(t, nil); b.requested(power.Reboot); return b }, power.Watch{Probe: true, AskPlug: 5 * time.Second}},
+		{"a restart after its request", func() *bench { b := running(t, nil); b.accepted(power.Reboot); return b }, power.Watch{Probe: true, SignIn: true, AskPlug: 5 * time.Second}},
+		{"still on", func() *bench { return resting(t, power.Attention, power.StillOn, "", nil) }, power.Watch{Probe: true, Resolve: true, SignIn: true, Poll: true, AskPlug: 5 * time.Second}},
+		{"boot failed", func() *bench { return resting(t, power.Attention, power.BootFailed, "", nil) }, power.Watch{Probe: true, Resolve: true, SignIn: true, AskPlug: 5 * time.Second}},
+		{"confirming", func() *bench { return proving(t, nil) }, power.Watch{Probe: true, Resolve: true, SignIn: true, AskPlug: 5 * time.Second}},
+	} {
+		if got := row.make().m.Watch(); got != row.want {
+			t.Errorf("%s: %+v", row.name, got)
+		}
+	}
+}
+
+func TestARestartedProgramGoesOn(t *testing.T) {
+	for _, row := range []struct {
+		state  power.State
+		puts   int
+		to     string
+		reason string // of what is told
+	}{
+		{power.Running, 0, "running", ""},
+		{power.Checking, 0, "running", "restart"},
+		{power.CountingDown, 0, "running", "restart"},
+		{power.ShuttingDown, 0, "running", "restart"},
+		{power.ShuttingDown, 1, "confirming", ""},
+		{power.Rebooting, 0, "running", "restart"},
+		{power.Rebooting, 1, "rebooting", ""},
+		{power.Unreachable, 0, "running", ""},
+		{power.PoweringOn, 1, "off", ""},
+		{power.Off, 1, "off", ""},
+		{power.Booting, 1, "booting", ""},
+	} {
+		b := onBench(t, fullPlug, power.Memory{State: row.state, Seq: power.Sequence{Number: 1, Action: power.Shutdown, Accepted: true, Attempt: 1, Puts: row.puts, Command: power.Command{Action: power.Shutdown}}})
+		if b.m.Position() != row.to {
+			t.Errorf("%s with %d requests: %s", row.state, row.puts, b.m.Position())
+		}
+		if a := b.last(power.Shutdown); a.Reason != row.reason {
+			t.Errorf("%s with %d requests: %q is told", row.state, row.puts, a.Reason)
+		}
+	}
+}
+
+func TestARecordThatCantBeOursOnlyObserves(t *testing.T) {
+	for _, row := range []struct {
+		name   string
+		change func(*power.Memory)
+		ours   bool
+	}{
+		{"as it is", func(*power.Memory) {}, true},
+		{"a count of a thousand", func(d *power.Memory) { d.Seq.NotSent = 1000 }, true},
+		{"a count of more", func(d *power.Memory) { d.Seq.NotSent = 1001 }, false},
+		{"a count below zero", func(d *power.Memory) { d.Seq.Cuts = -1 }, false},
+		{"watts below zero", func(d *power.Memory) { d.Seq.Baseline = -0.1 }, false},
+		{"a million watts", func(d *power.Memory) { d.Seq.Baseline = 1e6 }, false},
+		{"less", func(d *power.Memory) { d.Seq.Baseline = 999999 }, true},
+		{"watts that are no number", func(d *power.Memory) { d.Learned.Halted = nan() }, false},
+		{"off-watts of half the running ones", func(d *power.Memory) { d.Learned.Running, d.Learned.OffWatts = 20, 10 }, true},
+		{"off-watts of more", func(d *power.Memory) { d.Learned.Running, d.Learned.OffWatts = 20, 10.1 }, false},
+		{"the last number", func(d *power.Memory) { d.Number = 1 << 60 }, true},
+		{"a greater one", func(d *power.Memory) { d.Number = 1<<60 + 1 }, false},
+		{"a state that isn't", func(d *power.Memory) { d.State = "dancing" }, false},
+		{"a reason that isn't", func(d *power.Memory) { d.State, d.Why = power.Attention, "dancing" }, false},
+		{"no reason", func(d *power.Memory) { d.State = power.Attention }, false},
+		{"a reason elsewhere", func(d *power.Memory) { d.Why = power.StillOn }, false},
+		{"an action that isn't", func(d *power.Memory) { d.Seq.Action = "dance" }, false},
+		{"no sequence, and no action", func(d *power.Memory) { d.Seq = power.Sequence{} }, true},
+	} {
+		d := power.Memory{State: power.Booting, Seq: power.Sequence{Number: 1, Action: power.Shutdown, Attempt: 1, Puts: 1}}
+		row.change(&d)
+		b := onBench(t, fullPlug, d)
+		if got := !b.m.Damaged(); got != row.ours {
+			t.Errorf("%s: ours: %v, %s", row.name, got, fmt.Sprint(b.m.Position()))
+		}
+	}
+}
