@@ -219,6 +219,9 @@ func TestT19SafeIsntSaidWhileItsRecordIsntDurable(t *testing.T) {
 			s.reach("confirming", sec(20))
 			s.plan.commit = x.stalls
 			s.reach("safe", sec(120))
+			if _, ok := s.br.m.Safe(); ok {
+				t.Error("safe may be said before its record is durable")
+			}
 			if x.answers {
 				s.run(sec(3.5))
 				s.plan.haltedRST = true
@@ -274,6 +277,24 @@ func TestT20AnOffThatCouldntBeSentIsNeverSentLater(t *testing.T) {
 	if !s.plug.on {
 		t.Error("the plug is off")
 	}
+}
+
+func TestT20APlugThatWasAwayNeedsAWholeNewProof(t *testing.T) {
+	s := play(t, home(func(p *plan) { p.stuck = true }))
+	s.press(power.Shutdown)
+	s.reach("cutting", sec(120))
+	s.run(sec(2))
+	s.plugAway(true)
+	s.run(sec(4))
+	s.plugAway(false)
+	s.is("attention(cut_unconfirmed)")
+	back := s.t
+	s.plan.stuck = false
+	for s.seenAt["effect relay_off"] < 2 {
+		s.next()
+	}
+	between(t, "a new proof", s.t-back, sec(45), sec(60))
+	s.reach("off", sec(60))
 }
 
 // T21: no meter; silent for an hour; power cycled by hand.
@@ -779,6 +800,18 @@ func TestT35ARestartIsSeenWhateverTheUptime(t *testing.T) {
 		between(t, "uptime after", s.uptime(), sec(64), sec(76))
 		s.reach("running", sec(100))
 		s.gave(power.Finished, power.Reboot, "normal")
+	})
+	t.Run("60 s before, 70 s after, by itself", func(t *testing.T) {
+		s := play(t, home(func(p *plan) { p.boot, p.bootBusy = sec(68), 0 }))
+		s.rec.started = s.t - sec(50)
+		s.run(sec(10))
+		s.pull()
+		s.run(sec(4))
+		s.plugIn()
+		s.reach("unreachable", sec(70))
+		s.reach("booting", sec(30))
+		between(t, "uptime after", s.uptime(), sec(61), sec(80))
+		s.reach("running", sec(100))
 	})
 	t.Run("none is told", func(t *testing.T) {
 		s := play(t, home(noUptime))
