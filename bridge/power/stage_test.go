@@ -216,7 +216,7 @@ func (s *stage) happened(things ...string) {
 	}
 }
 
-// answered says how a command was answered, and with which reason.
+// gave says how a command was answered, and with which reason.
 func (s *stage) gave(t power.AnswerType, a power.Action, reason string) {
 	s.test.Helper()
 	if !slices.ContainsFunc(s.answers, func(x power.Answer) bool { return x.Type == t && x.Action == a && x.Reason == reason }) {
@@ -224,7 +224,7 @@ func (s *stage) gave(t power.AnswerType, a power.Action, reason string) {
 	}
 }
 
-// true_ says what the recorder really does.
+// really says what the recorder really does.
 func (s *stage) really(phase string) {
 	s.test.Helper()
 	if s.rec.phase != phase {
@@ -248,4 +248,5 @@ func (s *stage) intoTheWall()   { s.rec.wall, s.rec.cord = true, false; s.settle
 func (s *stage) somebodyCuts()  { s.switchPlug(false, "somebody") }
 func (s *stage) somebodyFeeds() { s.switchPlug(true, "somebody") }
 
+// off is what must never come about where nothing proves that it is off.
 var off = []string{"safe said", "effect relay_off"}
