@@ -119,3 +119,20 @@ func TestWithoutARequestInItsSequenceNothingIsProven(t *testing.T) {
 		t.Errorf("%s, proof %s %s", h.m.Position(), h.m.Proof(), h.wrong)
 	}
 }
+
+func TestALateRecordIsAnsweredAlsoAfterANewerOne(t *testing.T) {
+	h := reach("cutting", site{cfg: power.Config{Plug: meterPlug}, stop: "cutting"})
+	h.stops, h.stop = false, ""
+	number := h.commit(power.Late)
+	h.asks(power.PowerOn) // waited in the inbox; its own record is quick
+	h.reads(0.4)
+	h.answer(number, power.Late)
+	if h.held.Effect.Kind != power.SwitchOff || h.wrong != "" {
+		t.Fatalf("%s waits for %q %s", h.m.Position(), h.held.Effect.Kind, h.wrong)
+	}
+	h.settle()
+	h.watched(2*time.Minute, power.Silent, 0.4, "attention(cut_unconfirmed)")
+	if h.m.Why() != power.CutUnconfirmed || h.wrong != "" {
+		t.Errorf("it cuts for ever %s", h.wrong)
+	}
+}

@@ -286,7 +286,7 @@ func (h *hand) reading(e power.Reading) {
 	switch {
 	case e.Watts > h.offWatts() && moved && v.relay != power.RelayOff:
 		v.lows = 0
-	case e.Watts <= h.offWatts():
+	case e.Watts <= h.offWatts() && (v.lows == 0 || at >= v.lowLast):
 		if v.lows == 0 || at-v.lowLast > 20*time.Second {
 			v.lowFrom, v.lows = at, 0
 		}

@@ -336,12 +336,16 @@ func (m *Machine) personDown() bool {
 
 // committed takes in what became of the last record.
 func (m *Machine) committed(c Committed) {
-	if c.Number > m.lastMade || c.Number <= m.recorded {
+	// Late may come after the answer to a newer record, and its effect still waits.
+	older, waits := c.Number <= m.recorded, m.pending != NoEffect && c.Number == m.pendingIn
+	if c.Number > m.lastMade || older && !waits {
 		return
 	}
-	m.broken = c.Commit == Failed
-	if !m.broken {
-		m.recorded = c.Number
+	if !older {
+		m.broken = c.Commit == Failed
+	}
+	if c.Commit != Failed {
+		m.recorded = max(m.recorded, c.Number)
 	}
 	pending := NoEffect
 	if c.Number == m.pendingIn {
