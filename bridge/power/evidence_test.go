@@ -77,6 +77,8 @@ func TestEvidenceIsNotBroughtDownByWhatIsntEvidence(t *testing.T) {
 			b.silentFor(14*time.Second, 0.4)
 			b.pass(1500 * time.Millisecond)
 			b.probe(power.Silent)
+			b.relay(power.RelayOn)
+			b.reads(0.4)
 		}, power.ProofNone},
 		{"silence that was seen before life", func(b *bench) {
 			b.silentFor(4*time.Second, 0.4)

@@ -948,6 +948,14 @@ func TestThePresumptionNeeds(t *testing.T) {
 			b.pass(9 * time.Second)
 			silent(b, 604*time.Second)
 		}, power.ProofPresumed},
+		{"no sign-in 90 s after the request", with(func(_ *power.Config, d *power.Memory) { d.Learned.ToSilence = time.Minute }), power.Done, nil, func(b *bench) {
+			letsIn(b, 90*time.Second)
+			silent(b, 610*time.Second)
+		}, power.ProofNone},
+		{"a sign-in just before does no harm", with(func(_ *power.Config, d *power.Memory) { d.Learned.ToSilence = time.Minute }), power.Done, nil, func(b *bench) {
+			letsIn(b, 90*time.Second-1)
+			silent(b, 610*time.Second)
+		}, power.ProofPresumed},
 		{"no life after ten seconds of silence", presuming, power.Done, nil, func(b *bench) {
 			silent(b, 12*time.Second)
 			b.probe(power.Alive)
@@ -979,6 +987,18 @@ func TestThePresumptionNeeds(t *testing.T) {
 				t.Errorf("presumed: %v, in %s; %s", got, b.m.Position(), strings.Join(b.rows, "; "))
 			}
 		})
+	}
+}
+
+// letsIn is a recorder that lets us in until d has passed.
+func letsIn(b *bench, d time.Duration) {
+	for left := d; left > 0; left -= 10 * time.Second {
+		b.pass(min(10*time.Second, left))
+		b.relay(power.RelayOn)
+		b.probe(power.Alive)
+		if left <= 10*time.Second {
+			b.signsIn()
+		}
 	}
 }
 

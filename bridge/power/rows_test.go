@@ -1147,3 +1147,74 @@ func TestARecordThatCantBeOursOnlyObserves(t *testing.T) {
 		}
 	}
 }
+
+func TestAThousandIDsAreKeptAndNoMore(t *testing.T) {
+	b := running(t, nil)
+	for range 999 {
+		b.asks(power.Cancel)
+	}
+	again := func() power.Answer {
+		return b.command(power.Command{Action: power.Cancel, ID: fmt.Sprintf("b%d", b.ids), At: b.now.Wall, By: "anna", Content: uint64(b.ids)})
+	}
+	b.asks(power.Cancel) // the thousandth
+	if a := again(); a.Type != power.Duplicate {
+		t.Errorf("the thousandth again: %s %q", a.Type, a.Reason)
+	}
+	b.asks(power.Cancel)
+	if a := again(); a.Type != power.Declined || a.Reason != "nothing" {
+		t.Errorf("one more again: %s %q", a.Type, a.Reason)
+	}
+	b.ids++
+	if a := b.command(power.Command{Action: power.Check, ID: "old", At: b.now.Wall.Add(-time.Hour), By: "anna"}); a.Type != power.Expired {
+		t.Errorf("an old one: %s %q", a.Type, a.Reason)
+	}
+}
+
+func TestCancellingByHandCancelsNoOutage(t *testing.T) {
+	b := running(t, func(c *power.Config, d *power.Memory) { c.Mains, d.Outage = true, 7 })
+	b.asks(power.Shutdown)
+	b.asks(power.Cancel)
+	b.tell(power.Mains{Lost: true, Outage: 7})
+	b.at("checking")
+}
+
+func TestASafeRecorderIsCycledAsSoonAsThePlugIsHeard(t *testing.T) {
+	b := proving(t, nil)
+	b.silentUntil(time.Minute, 0.4, func() bool { return b.m.Proof() == power.ProofPower })
+	b.silentFor(24*time.Second, 0.4)
+	b.silentFor(8*time.Second, -1)
+	b.at("safe")
+	if a := b.asks(power.PowerOn); a.Type != power.Accepted || !b.m.Memory().Seq.Owed {
+		t.Errorf("%s %q", a.Type, a.Reason)
+	}
+	b.at("safe")
+	b.silentFor(2*time.Second, 0.4)
+	b.at("cutting")
+
+	b = resting(t, power.Confirming, "", power.RelayOn, func(c *power.Config, d *power.Memory) { crashLoop(c, d); d.Seq.Baseline = 22 })
+	b.silentFor(100*time.Second, 0.4)
+	b.at("safe") // after too many starts it is only observed
+	if a := b.asks(power.PowerOn); a.Reason != "is_on" {
+		t.Errorf("in a crash loop: %s %q", a.Type, a.Reason)
+	}
+}
+
+func TestADrillLearnsOfTheLastMinuteBeforeItsCut(t *testing.T) {
+	for _, row := range []struct {
+		age  time.Duration
+		want float64
+	}{{60 * time.Second, 9}, {60*time.Second + 1, 0}} {
+		b := usually(func(r *rehearsal) {
+			r.halted = 9
+			r.atHalt = func(b *bench) {
+				b.silentFor(row.age-2*time.Second, -1)
+				b.relay(power.RelayOn)
+				b.silentFor(2*time.Second, -1)
+				word(b)
+			}
+		}).play(t)
+		if l := b.m.Memory().Learned; !l.Passed || l.Halted != row.want {
+			t.Errorf("%v before: %+v", row.age, l)
+		}
+	}
+}
