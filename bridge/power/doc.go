@@ -99,7 +99,7 @@
 //	cutting | not read back | attention(cut_unconfirmed)
 //	off | power is owed or asked for | powering_on
 //	presumed_off | power_on | powering_on
-//	attention(* but journal_damaged) | power_on | powering_on
+//	attention(* but still_on, journal_damaged) | power_on | powering_on
 //	off, powering_on | signed in | booting
 //	off | relay on, not by us | booting
 //	powering_on | relay read back on | booting

@@ -233,9 +233,8 @@ func playTape(b []byte, log *strings.Builder) string {
 				p.late(h)
 			case op == 22:
 				h.commit(power.Failed)
-			default:
-				h.settle()
 			}
+			h.settle() // more than 2 s would make it a late one
 		}
 		switch {
 		case op < 16:

@@ -248,6 +248,7 @@ func roots() (all []*hand, names []string) {
 					d.Learned, d.Seq.Owed = home.learned, how == "power owed, restarted from " && d.Seq.Puts > 0
 					if how == "started too often, from " {
 						d.Starts = slices.Repeat([]time.Time{epoch}, 4)
+						d.Seq.Action = power.Reboot // not a person's shutdown, after which power stays off
 					}
 					h := begin(home.cfg, &power.Record{Memory: d}, how == "its journal damaged, from ", nil)
 					h.truth.sequence, h.truth.puts, h.truth.success = d.Seq.Number, d.Seq.Puts, d.Seq.Success
