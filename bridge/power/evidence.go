@@ -211,9 +211,7 @@ func (m *Machine) reportsRelay(at Instant, e Relay) {
 		e.State = RelayUnknown
 	}
 	if e.Restarted || e.State != v.relay {
-		if ours := e.State == RelayOff && m.cutting(); e.Restarted || !ours {
-			m.void()
-		}
+		m.void()
 		v.relayFrom = at
 		v.supplyBad, v.open = true, false
 	}
@@ -225,7 +223,7 @@ func (m *Machine) reportsRelay(at Instant, e Relay) {
 		return
 	}
 	v.heard = at
-	if w := v.waiting; e.State == RelayOn && !w.At.never() {
+	if w := v.waiting; e.State == RelayOn {
 		v.waiting = Reading{}
 		if gap := at.since(w.At); gap >= 0 && gap <= relayGap {
 			m.measured(metered{w.At, w.Watts})
@@ -267,7 +265,7 @@ func (m *Machine) measured(r metered) {
 	v.recent[v.n%len(v.recent)] = r
 	v.n++
 	m.drillMeasured(r)
-	long := !v.from.never() && r.at.since(v.from) >= pulledSilence
+	long := r.at.since(v.from) >= pulledSilence
 	if r.watts > m.offWatts() {
 		m.restartReadings()
 		if long {
@@ -339,8 +337,7 @@ func (m *Machine) powerProof() bool {
 	if off > diskWatts {
 		dwell = max(dwell, m.quiet())
 	}
-	return m.cfg.Plug.Relay && m.cfg.Plug.Meter && !m.d.Learned.Blind &&
-		!v.bypassed && !v.pulled &&
+	return !m.d.Learned.Blind && !v.pulled &&
 		v.relay == RelayOn &&
 		m.silentFor(dwell) &&
 		m.d.Seq.Puts > 0 && m.d.Seq.Baseline >= 2*off &&

@@ -200,9 +200,7 @@ func (m *Machine) step(now Instant) {
 }
 
 func (m *Machine) finishStep() Output {
-	if m.out.Effect.Kind == NoEffect {
-		m.wakeForProof()
-	} else {
+	if m.out.Effect.Kind != NoEffect {
 		m.wakeAt(m.now.Mono)
 	}
 	if len(m.notes) > 0 {
@@ -354,11 +352,8 @@ func (m *Machine) committed(c Committed) {
 	if c.Commit == Durable {
 		return
 	}
-	if pending != NoEffect {
-		m.open = 0
-	}
 	switch {
-	case pending == Collect || pending == Look || pending == CollectAfter:
+	case pending == Collect || pending == Look:
 		m.do(pending)
 	case pending == PutShutdown || pending == PutReboot:
 		m.putHeld(pending)
@@ -385,14 +380,11 @@ func (m *Machine) judgeProof() {
 // old.
 func (m *Machine) wakeForProof() {
 	v := &m.seen
-	if m.d.State != Safe && m.d.State != Cutting {
-		return
-	}
 	for _, old := range []struct {
 		at  Instant
 		gap time.Duration
 	}{{v.last, probeGap}, {v.low.last, readingGap}, {v.witness, witnessGap}} {
-		if !old.at.never() && m.now.since(old.at) <= old.gap {
+		if m.now.since(old.at) <= old.gap {
 			m.wakeAt(old.at.Mono + old.gap + time.Millisecond)
 		}
 	}
@@ -458,7 +450,7 @@ func (m *Machine) Watch() Watch {
 
 // observing says that nothing is asked of the recorder and nothing switched off.
 func (m *Machine) observing() bool {
-	if m.looping && m.after(m.started, quietStart) {
+	if m.after(m.started, quietStart) {
 		m.looping = false
 	}
 	return m.looping || m.damaged
@@ -474,33 +466,28 @@ func (m *Machine) observingBecause() string {
 // signedIn says that the recorder let us in since t, and answers.
 func (m *Machine) signedIn(t Instant) bool {
 	v := &m.seen
-	return !v.signed.At.never() && v.signed.At.Mono >= t.Mono && v.signed.At.Mono >= v.lived.Mono && v.from.never() && v.unanswered.never() && v.other == ""
+	return v.signed.At.Mono >= t.Mono && v.signed.At.Mono >= v.lived.Mono && v.from.never() && v.unanswered.never() && v.other == ""
 }
 
 // lifeSince says that there was a sign of life after t.
 func (m *Machine) lifeSince(t Instant) bool {
-	return !m.seen.life.never() && m.seen.life.Mono >= t.Mono
+	return m.seen.life.Mono >= t.Mono
 }
 
 // alive says that the last thing seen was life, lately.
 func (m *Machine) alive() bool {
 	v := &m.seen
-	return v.from.never() && !v.life.never() && m.now.since(v.life) <= probeGap
+	return v.from.never() && m.now.since(v.life) <= probeGap
 }
 
 // relayNow is what is known of the relay: a report from before our last OFF says
 // nothing, nor does one of a plug that doesn't feed the recorder.
 func (m *Machine) relayNow() RelayState {
 	v := &m.seen
-	if v.bypassed || !m.sentOff.never() && v.relayAt.Mono < m.sentOff.Mono {
+	if v.bypassed || v.relayAt.Mono < m.sentOff.Mono {
 		return RelayUnknown
 	}
 	return v.relay
-}
-
-// cutting says that an OFF of ours may be on its way.
-func (m *Machine) cutting() bool {
-	return (m.d.State == Cutting || m.is(CutUnconfirmed)) && !m.sentOff.never()
 }
 
 // outage says that the outage rule asks for a shutdown now, and may.
@@ -538,7 +525,7 @@ func (m *Machine) hearsMains(e Mains) {
 	if e.Lost && !m.mains.Lost {
 		m.lostEdge = true
 	}
-	if !e.Lost && (m.mains.Lost || m.back.never()) {
+	if m.mains.Lost {
 		m.back = m.now
 	}
 	m.mains = e

@@ -24,7 +24,7 @@ func (i Instant) since(o Instant) time.Duration {
 // paused, or a wall clock that was set, is noticed by one of them.
 func (i Instant) within(o Instant, d time.Duration) bool {
 	mono, wall := i.Mono-o.Mono, i.Wall.Sub(o.Wall)
-	return !o.never() && mono <= d && wall >= 0 && wall <= d
+	return mono <= d && wall >= 0 && wall <= d
 }
 
 const forever = time.Duration(1<<63 - 1)

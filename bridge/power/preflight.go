@@ -102,7 +102,7 @@ func Preflight(f Facts, c Circumstances) []Finding {
 		switch {
 		case x.Told == Yes:
 			add(s, id, text, advice, x.Evidence)
-		case x.Told == NotTold && hands && s != Info:
+		case x.Told == NotTold && hands:
 			add(Soft, id, "No answer came to the question whether this is so: "+text, "Look at the recorder's screen, then ask again.", x.Evidence)
 		case x.Told == NotOffered:
 			add(Info, id, "This recorder doesn't tell whether this is so: "+text, "", x.Evidence)

@@ -30,10 +30,8 @@ func (d Memory) known() bool {
 // recover decides where a restarted program goes on.
 func (m *Machine) recover() {
 	s := &m.d.Seq
-	s.Restored = s.Number != 0
-	if s.Restored {
-		m.failDrill("restart")
-	}
+	s.Restored = true
+	m.failDrill("restart")
 	if m.damaged {
 		m.move(Attention, JournalDamaged, "restart: damaged journal")
 		m.finish(Undone, "restart", "the journal is damaged")

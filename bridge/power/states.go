@@ -24,14 +24,19 @@ func (m *Machine) row() bool {
 	case ShuttingDown:
 		return m.requesting()
 	case Rebooting:
-		return m.requesting() || m.rebooting()
+		if m.phase == watching {
+			return m.rebooting()
+		}
+		return m.requesting()
 	case Confirming:
 		return m.confirming()
 	case PresumedOff:
 		return m.presumedOff()
 	case Safe:
+		m.wakeForProof()
 		return m.safe()
 	case Cutting:
+		m.wakeForProof()
 		return m.cuttingOff()
 	case Off:
 		return m.off()
@@ -61,12 +66,12 @@ func (m *Machine) everywhere() bool {
 			m.switchOn("observing, its relay is off")
 			return true
 		}
-		if m.outage() && !m.is(JournalDamaged) && relay != RelayOff && m.staysOn() {
+		if m.outage() && relay != RelayOff && m.staysOn() {
 			m.outageBegins("outage, signed in")
 			return true
 		}
 	}
-	if relay != RelayOff || m.is(PowerLost) || m.is(JournalDamaged) || m.cutting() {
+	if relay != RelayOff || m.is(PowerLost) || m.is(JournalDamaged) || m.is(CutUnconfirmed) {
 		return false
 	}
 	if m.d.State == Confirming && m.d.Seq.WasDown {
@@ -176,10 +181,13 @@ func (m *Machine) often() bool {
 	day, week := 0, 0
 	for _, t := range m.d.Shutdowns {
 		age := m.now.Wall.Sub(t)
-		if age >= 0 && age < 24*time.Hour {
+		if age < 0 { // a clock was ahead
+			continue
+		}
+		if age < 24*time.Hour {
 			day++
 		}
-		if age >= 0 && age < 7*24*time.Hour {
+		if age < 7*24*time.Hour {
 			week++
 		}
 	}
@@ -221,9 +229,7 @@ func (m *Machine) collected(f Facts) {
 func ids(found []Finding) []string {
 	var all []string
 	for _, f := range found {
-		if f.Severity == Soft {
-			all = append(all, f.ID)
-		}
+		all = append(all, f.ID)
 	}
 	return all
 }
@@ -740,9 +746,6 @@ func (m *Machine) poweringOn() bool {
 }
 
 func (m *Machine) rebooting() bool {
-	if m.phase != watching {
-		return false
-	}
 	switch {
 	case m.alive() && m.restarted():
 		m.d.Seq.Drill.Gap = m.seen.longest
