@@ -130,6 +130,7 @@ func TestADrillLearns(t *testing.T) {
 	}{
 		{"that it passed", nil, func(l power.Learned) bool { return l.Passed && l.Firmware == firmware }},
 		{"the gap of the restart", nil, func(l power.Learned) bool { return l.Gap == 59*time.Second }},
+		{"how long it boots", nil, func(l power.Learned) bool { return l.Boot == 40*time.Second }},
 		{"the time to silence", func(r *rehearsal) { r.toSilence = 30 * time.Second }, func(l power.Learned) bool { return l.ToSilence == 32*time.Second }},
 		{"the time to the first silence", func(r *rehearsal) {
 			r.before = func(b *bench) { b.silentFor(4*time.Second, 22); b.probe(power.Alive) }

@@ -45,6 +45,14 @@ func TestEvidenceIsNotBroughtDownByWhatIsntEvidence(t *testing.T) {
 			b.silentFor(2*time.Second, -1)
 			low(b)
 		}, power.ProofNone},
+		{"readings at off-watts whose relay is told later", func(b *bench) {
+			for range 12 {
+				b.silentFor(2*time.Second, -1)
+				b.reads(1)
+				b.silentFor(100*time.Millisecond, -1)
+				b.relay(power.RelayOn)
+			}
+		}, power.ProofPower},
 		{"a question whose answer comes with it, and then an answer", func(b *bench) {
 			for range 4 {
 				b.silentFor(6*time.Second, -1)
@@ -357,6 +365,28 @@ func TestReadingsCountOnlyWithTheRelayOn(t *testing.T) {
 			b.reads(5)
 			b.pass(15*time.Second + 1)
 			b.relay(power.RelayOn)
+		}, false},
+		{"read as on at the same moment, and later told", func(b *bench) {
+			b.relay(power.RelayOn)
+			b.pass(time.Second)
+			b.reads(5)
+			b.relay(power.RelayOn)
+		}, true},
+		{"read as off, and off again", func(b *bench) {
+			b.relay(power.RelayOff)
+			b.pass(time.Second)
+			b.reads(5)
+			b.pass(time.Second)
+			b.relay(power.RelayOff)
+		}, false},
+		{"read as on only before, but told later", func(b *bench) {
+			b.relay(power.RelayOn)
+			b.pass(time.Second)
+			at := b.now
+			b.pass(time.Second)
+			b.reads(5)
+			b.tell(power.Relay{At: at, State: power.RelayOn})
+			b.pass(20 * time.Second)
 		}, false},
 		{"read as on before only", func(b *bench) { b.relay(power.RelayOn); b.pass(time.Second); b.reads(5) }, false},
 		{"unknown", func(b *bench) { b.relay(power.RelayUnknown); b.reads(5) }, false},

@@ -663,6 +663,12 @@ func TestThePowerProofNeeds(t *testing.T) {
 		{"probes not more than 8 s apart", nil, func(b *bench) { silence(b, 8*time.Second+1) }, power.ProofNone},
 		{"a last probe at most 8 s old", nil, func(b *bench) { quietly(b); b.pass(8 * time.Second) }, power.ProofPower},
 		{"a last probe not older", nil, func(b *bench) { quietly(b); b.pass(8*time.Second + 1) }, power.ProofNone},
+		{"a clock of the process that goes with the wall's", nil, func(b *bench) {
+			quietly(b)
+			b.now.Mono += 9 * time.Second
+			b.now.Wall = b.now.Wall.Add(time.Second)
+			b.tell(power.Tick{})
+		}, power.ProofNone},
 		{"a wall clock that goes with it", nil, func(b *bench) {
 			quietly(b)
 			b.now.Wall = b.now.Wall.Add(time.Minute)

@@ -572,7 +572,7 @@ func TestAttentionWithTheRelayOff(t *testing.T) {
 		{"power owed, the relay on", power.PowerLost, power.RelayOn, owedSeq, func(b *bench) { b.pass(time.Hour) }, "attention(power_lost)"},
 		{"power owed, the relay unknown", power.BootFailed, power.RelayUnknown, owedSeq, func(b *bench) { b.pass(time.Hour) }, "attention(boot_failed)"},
 		{"power owed, the relay unknown after an OFF", power.CutUnconfirmed, power.RelayUnknown, cut, func(b *bench) { b.pass(time.Hour) }, "powering_on"},
-		{"power owed, the relay unknown after an OFF, and life", power.CutUnconfirmed, power.RelayUnknown, cut, func(b *bench) { b.probe(power.Alive); b.pass(8 * time.Second) }, "attention(cut_unconfirmed)"},
+		{"power owed, the relay unknown after an OFF, and life", power.CutUnconfirmed, power.RelayUnknown, cut, func(b *bench) { b.pass(12 * time.Second); b.probe(power.Alive); b.pass(8 * time.Second) }, "attention(cut_unconfirmed)"},
 		{"power owed, an OFF, and no plug any more", power.CutUnconfirmed, "", noPlug, func(b *bench) { b.pass(time.Hour) }, "attention(cut_unconfirmed)"},
 	} {
 		b := resting(t, power.Attention, row.why, row.relay, row.change)
@@ -1216,5 +1216,620 @@ func TestADrillLearnsOfTheLastMinuteBeforeItsCut(t *testing.T) {
 		if l := b.m.Memory().Learned; !l.Passed || l.Halted != row.want {
 			t.Errorf("%v before: %+v", row.age, l)
 		}
+	}
+}
+
+func TestARecorderThatNeverTellsItsUptimeMayHaveRestarted(t *testing.T) {
+	b := onBench(t, fullPlug, power.Memory{State: power.Running})
+	in := func() { b.tell(power.SignedIn{At: b.now, Serial: ownSerial, Firmware: firmware}) }
+	in()
+	b.tell(power.NoAnswer{At: b.now})
+	b.pass(time.Minute)
+	b.at("unreachable")
+	n := b.record.Number()
+	in()
+	b.at("booting")
+	if b.record.Number() == n {
+		t.Error("a boot isn't recorded")
+	}
+}
+
+func TestAPlugThatWasPassedByProvesAgainOnceItFeeds(t *testing.T) {
+	b := running(t, nil)
+	b.relay(power.RelayOff)
+	b.pass(15 * time.Second)
+	b.signsIn()
+	b.at("booting")
+	b.pass(time.Second)
+	b.signsIn()
+	b.tell(power.Verified{Number: b.effect.Number, After: power.After{Serial: ownSerial}})
+	b.at("running")
+	b.onFor(6*time.Minute, 22)
+	b.accepted(power.Shutdown)
+	b.silentFor(20*time.Second, 0.4)
+	if p := b.m.Proof(); p != power.ProofPower {
+		t.Errorf("proof %s", p)
+	}
+}
+
+func TestAPlugThatIsAwayIsntHeard(t *testing.T) {
+	b := resting(t, power.PresumedOff, "", power.RelayUnknown, nil)
+	b.silentFor(200*time.Second, -1)
+	b.at("presumed_off")
+	if a := b.asks(power.ConfirmOff); a.Type != power.Accepted {
+		t.Fatalf("%s %q", a.Type, a.Reason)
+	}
+	b.relay(power.RelayUnknown)
+	b.asks(power.PowerOn)
+	if b.offs() != 0 {
+		t.Errorf("an OFF is sent, in %s", b.m.Position())
+	}
+}
+
+func TestEffectsAreFollowedAtOnceAndProofsInTime(t *testing.T) {
+	b := running(t, nil)
+	b.hold = true
+	b.asks(power.Check)
+	if b.out.Wake != b.now.Mono {
+		t.Errorf("after an effect it is woken %v later", b.out.Wake-b.now.Mono)
+	}
+	b = beingCut(t)
+	b.silentFor(2*time.Second, 0.4)
+	if d := b.out.Wake - b.now.Mono; d <= 0 || d > 8*time.Second+time.Millisecond {
+		t.Errorf("in a cut it is woken %v later", d)
+	}
+	b = proving(t, func(c *power.Config, _ *power.Memory) { c.Plug.Cut = power.CutNever })
+	b.silentFor(60*time.Second, 0.4)
+	b.at("safe")
+	b.pass(8 * time.Second)
+	b.at("safe")
+	if b.out.Wake != b.now.Mono+time.Millisecond {
+		t.Errorf("at the end of its proof it is woken %v later", b.out.Wake-b.now.Mono)
+	}
+}
+
+func TestALateRecordOfACutIsToldFromOthers(t *testing.T) {
+	b := running(t, nil)
+	b.asks(power.Shutdown)
+	b.hold = true
+	b.collected(b.facts())
+	older := b.record.Number()
+	b.pass(10 * time.Second)
+	n := len(b.effects)
+	b.tell(power.Committed{Number: older, Commit: power.Late})
+	if len(b.effects) != n {
+		t.Errorf("an older record: %v", b.effects[n:])
+	}
+	b.commit(power.Late)
+	if k := b.effects[n:]; !slices.Equal(k, []power.EffectKind{power.Look}) {
+		t.Errorf("its own record: %v", k)
+	}
+
+	b = proving(t, nil)
+	b.silentUntil(time.Minute, 0.4, func() bool {
+		b.hold = b.m.Proof() == power.ProofPower
+		return b.m.State() == power.Cutting
+	})
+	b.at("cutting")
+	cut := b.record.Number()
+	b.asks(power.PowerOn)
+	if b.record.Number() == cut {
+		t.Fatal("no newer record")
+	}
+	b.tell(power.Committed{Number: cut, Commit: power.Late})
+	if b.offs() != 2 {
+		t.Errorf("its own, with a newer one: %d OFFs", b.offs())
+	}
+
+	b = proving(t, nil) // time passes before it is told
+	b.silentUntil(time.Minute, 0.4, func() bool {
+		b.hold = b.m.Proof() == power.ProofPower
+		return b.m.State() == power.Cutting
+	})
+	b.now.Mono, b.now.Wall = b.now.Mono+9*time.Second, b.now.Wall.Add(9*time.Second)
+	b.relay(power.RelayUnknown) // nothing is read by the row before
+	b.hold = false
+	b.commit(power.Late)
+	b.at("attention(cut_unconfirmed)")
+}
+
+func TestALateRecordOfARestart(t *testing.T) {
+	b := running(t, nil)
+	b.asks(power.Reboot)
+	b.collected(b.facts())
+	b.pass(10 * time.Second)
+	b.hold = true
+	b.collected(b.facts())
+	n := len(b.effects)
+	b.commit(power.Late)
+	if k := b.effects[n:]; !slices.Equal(k, []power.EffectKind{power.PutReboot}) {
+		t.Errorf("%v", k)
+	}
+	b = running(t, nil)
+	b.asks(power.Shutdown)
+	b.collected(b.facts())
+	b.hold = true
+	b.pass(10 * time.Second)
+	n = len(b.effects)
+	b.commit(power.Failed)
+	if k := b.effects[n:]; !slices.Equal(k, []power.EffectKind{power.Look}) {
+		t.Errorf("a look whose record failed: %v", k)
+	}
+}
+
+func TestPowerIsOwedOnce(t *testing.T) {
+	b := proving(t, nil)
+	b.asks(power.Cancel)
+	if !slices.Contains(b.record.What, "power is owed") {
+		t.Errorf("%q", b.record.What)
+	}
+	b.asks(power.Cancel)
+	if slices.Contains(b.record.What, "power is owed") {
+		t.Errorf("again: %q", b.record.What)
+	}
+}
+
+func TestWhyItOnlyObserves(t *testing.T) {
+	b := resting(t, power.Running, "", power.RelayOn, crashLoop)
+	if a := b.asks(power.Shutdown); !strings.Contains(a.Message, "too often") {
+		t.Errorf("%q", a.Message)
+	}
+	b = resting(t, power.Attention, power.JournalDamaged, power.RelayOn, nil)
+	if a := b.asks(power.Shutdown); !strings.Contains(a.Message, "damaged") {
+		t.Errorf("%q", a.Message)
+	}
+}
+
+func TestSignedInIsNotSignedInLately(t *testing.T) {
+	for _, row := range []struct {
+		name string
+		do   func(*bench)
+		want string
+	}{
+		{"it answers", func(b *bench) { b.pass(10 * time.Second) }, "running"},
+		{"it doesn't answer", func(b *bench) { b.tell(power.NoAnswer{At: b.now}); b.pass(10 * time.Second) }, "attention(still_on)"},
+		{"it is silent", func(b *bench) { b.pass(5 * time.Second); b.probe(power.Silent); b.pass(5 * time.Second) }, "attention(still_on)"},
+	} {
+		b := resting(t, power.Attention, power.StillOn, power.RelayOn, nil)
+		answering(b, 30*time.Minute-10*time.Second)
+		b.signsIn()
+		b.at("attention(still_on)")
+		row.do(b)
+		if b.m.Position() != row.want {
+			t.Errorf("%s: %s", row.name, b.m.Position())
+		}
+	}
+}
+
+func TestLifeIsAliveForEightSeconds(t *testing.T) {
+	for _, row := range []struct {
+		name string
+		do   func(*bench)
+		want string
+	}{
+		{"8 s after", func(b *bench) { b.pass(8 * time.Second) }, "shutting_down"},
+		{"later", func(b *bench) { b.pass(8*time.Second + 1) }, "confirming"},
+		{"silent since", func(b *bench) { b.pass(5 * time.Second); b.probe(power.Silent); b.pass(3 * time.Second) }, "confirming"},
+	} {
+		b := proving(t, nil)
+		for range 41 {
+			b.pass(2 * time.Second)
+			b.probe(power.Alive)
+		}
+		row.do(b)
+		if b.m.Position() != row.want {
+			t.Errorf("%s: %s", row.name, b.m.Position())
+		}
+	}
+}
+
+func TestALowBatteryCountsOnlyInAnOutage(t *testing.T) {
+	b := dark(t, nil, power.Mains{})
+	b.tell(power.Mains{Low: true}) // mains is back, the battery not yet charged
+	b.collected(b.facts(func(f *power.Facts) { f.Repairing.Told = power.Yes }))
+	b.at("checking")
+}
+
+func TestARecorderThatWasNeverSeenMustTellItsSerialNumber(t *testing.T) {
+	f := fine(func(f *power.Facts) { f.Serial = "" })
+	if got := told(power.Preflight(f, usual(power.Shutdown, func(c *power.Circumstances) { c.Serial = "" }))); got != "hard identity" {
+		t.Errorf("%q", got)
+	}
+}
+
+func TestAsManyIDsAsAreKeptAreOurs(t *testing.T) {
+	b := running(t, nil)
+	for range 1000 {
+		b.asks(power.PowerOn)
+	}
+	d := b.m.Memory()
+	if onBench(t, fullPlug, d).m.Damaged() {
+		t.Error("a thousand ids aren't ours")
+	}
+	d.Accepted = append(d.Accepted, d.Accepted[0])
+	if !onBench(t, fullPlug, d).m.Damaged() {
+		t.Error("more than a thousand are")
+	}
+}
+
+func TestACommandThatLosesItsRecorderIsRefused(t *testing.T) {
+	b := running(t, nil)
+	b.asks(power.Shutdown)
+	b.relay(power.RelayOff)
+	b.at("attention(power_lost)")
+	b.gave(power.Shutdown, power.Declined, "power_lost")
+}
+
+func TestAnOutageBeginsNothingWhileTheRelayReadsOff(t *testing.T) {
+	b := resting(t, power.Attention, power.PowerLost, power.RelayOff, nobodys)
+	b.tell(power.Mains{Lost: true, Outage: 1})
+	b.pass(14 * time.Second)
+	b.signsIn()
+	b.at("attention(power_lost)")
+	if len(b.rows) != 0 {
+		t.Errorf("%q", b.rows)
+	}
+}
+
+func TestARequestThatWasntSentIsPreparedAfterTenSeconds(t *testing.T) {
+	b := running(t, nil)
+	b.requested(power.Shutdown)
+	n := len(b.effects)
+	b.put(power.NotSent)
+	b.pass(10*time.Second - 1)
+	if len(b.effects) != n {
+		t.Errorf("too early: %v", b.effects[n:])
+	}
+	b.pass(1)
+	if k := b.effects[n:]; !slices.Equal(k, []power.EffectKind{power.Look}) {
+		t.Errorf("%v", k)
+	}
+}
+
+func TestASecondRequestKeepsWhatWasBeforeTheFirst(t *testing.T) {
+	b := proving(t, nil)
+	before := b.m.Memory().Seq
+	b.onFor(90*time.Second, 40)
+	b.at("shutting_down")
+	b.collected(b.facts())
+	b.put(power.Done)
+	after := b.m.Memory().Seq
+	if after.Before.Uptime != before.Before.Uptime || after.Baseline != before.Baseline {
+		t.Errorf("%+v and %v, not %+v and %v", after.Before, after.Baseline, before.Before, before.Baseline)
+	}
+}
+
+func TestOnlyAnOutagesRequestsAreItsOwn(t *testing.T) {
+	with := func(_ *power.Config, d *power.Memory) { d.Outage, d.OutagePuts = 1, 1 }
+	b := running(t, with)
+	b.requested(power.Shutdown)
+	if n := b.m.Memory().OutagePuts; n != 1 {
+		t.Errorf("a request by hand: %d", n)
+	}
+	b.put(power.Refused)
+	if n := b.m.Memory().OutagePuts; n != 1 {
+		t.Errorf("one that is refused: %d", n)
+	}
+	b = dark(t, with, power.Mains{})
+	b.counted()
+	if n := b.m.Memory().OutagePuts; n != 2 {
+		t.Errorf("a request of the outage: %d", n)
+	}
+	b.put(power.Refused)
+	if n := b.m.Memory().OutagePuts; n != 1 {
+		t.Errorf("one that is refused: %d", n)
+	}
+	b = running(t, func(_ *power.Config, d *power.Memory) { d.Outage, d.OutagePuts = 1, 4 })
+	b.accepted(power.Shutdown) // an old outage doesn't hold back a second attempt by hand
+	b.onFor(90*time.Second, 22)
+	b.at("shutting_down")
+}
+
+// presumingHome is one that presumes, and whose recorder accepted a shutdown.
+func presumingHome(t *testing.T, change func(*power.Config, *power.Memory), before func(*bench)) *bench {
+	b := running(t, func(c *power.Config, d *power.Memory) {
+		c.Plug.Cut, c.Plug.Meter, c.Witness = power.CutPresumed, false, true
+		if change != nil {
+			change(c, d)
+		}
+	})
+	before(b)
+	b.asks(power.Shutdown, "plug", "often", "dhcp", "witness")
+	b.counted()
+	b.put(power.Done)
+	return b
+}
+
+func TestAPresumptionAlsoNeeds(t *testing.T) {
+	nothing := func(*bench) {}
+	silent := func(b *bench) { b.silentFor(610*time.Second, 9) }
+
+	b := presumingHome(t, nil, func(b *bench) { b.relay(power.RelayUnknown) }) // a relay that was read as on
+	b.asks(power.Cancel)
+	for range 305 {
+		b.pass(2 * time.Second)
+		b.tell(power.Witnessed{At: b.now})
+		b.probe(power.Silent)
+		b.relay(power.RelayUnknown)
+	}
+	if p := b.m.Proof(); p != power.ProofNone {
+		t.Errorf("a relay that wasn't read as on: %s", p)
+	}
+
+	b = presumingHome(t, nil, nothing) // power that is owed
+	silent(b)
+	b.at("presumed_off")
+	if p := b.m.Proof(); p != power.ProofNone {
+		t.Errorf("power that isn't owed: %s", p)
+	}
+	b.asks(power.Cancel)
+	b.silentFor(2*time.Second, 9)
+	b.at("cutting")
+
+	b = presumingHome(t, nil, nothing) // a clock that was set does no harm
+	b.asks(power.Cancel)
+	b.pass(10 * time.Second)
+	b.now.Wall = b.now.Wall.Add(time.Hour)
+	b.signsIn()
+	b.relay(power.RelayOn)
+	silent(b)
+	b.at("cutting")
+
+	b = presumingHome(t, nil, nothing) // a plug that was just heard
+	b.asks(power.Cancel)
+	for range 14 {
+		b.relay(power.RelayOn)
+		b.silentFor(45*time.Second, -1)
+	}
+	b.at("presumed_off")
+	if b.offs() != 0 || b.m.Proof() != power.ProofPresumed {
+		t.Errorf("%d OFFs to a plug that is silent, by %s", b.offs(), b.m.Proof())
+	}
+	b.relay(power.RelayOn)
+	b.at("cutting")
+
+	d := b.m.Memory() // the program that made the request
+	d.State, d.Why = power.PresumedOff, ""
+	r := onBench(t, power.Config{Witness: true, Plug: power.Plug{Exists: true, Relay: true, Cut: power.CutPresumed}}, d)
+	r.relay(power.RelayOn)
+	silent(r)
+	r.at("presumed_off")
+	if p := r.m.Proof(); p != power.ProofNone || r.offs() != 0 {
+		t.Errorf("after a restart: %s, %d OFFs", p, r.offs())
+	}
+
+	b = running(t, func(c *power.Config, _ *power.Memory) { // a journal that was written
+		c.Plug.Cut, c.Plug.Meter, c.Witness, c.Mains = power.CutPresumed, false, true, true
+	})
+	b.tell(power.Mains{Lost: true, Outage: 1, Low: true})
+	b.collected(b.facts())
+	b.pass(1)
+	b.hold = true
+	b.collected(b.facts())
+	b.commit(power.Failed)
+	b.hold = false
+	b.put(power.Done)
+	b.tell(power.Mains{Stable: true})
+	silent(b)
+	if b.offs() != 0 || b.m.Memory().Seq.PutAt.Wall.IsZero() {
+		t.Errorf("a request that isn't on record: %d OFFs in %s", b.offs(), b.m.Position())
+	}
+}
+
+func TestAWordAlsoNeeds(t *testing.T) {
+	b := proving(t, nil) // a journal that can be written
+	b.silentFor(200*time.Second, 9)
+	b.asks(power.ConfirmOff)
+	b.hold = true
+	b.asks(power.Cancel)
+	b.commit(power.Failed)
+	b.asks(power.PowerOn)
+	if b.offs() != 0 {
+		t.Error("an OFF though the journal can't be written")
+	}
+
+	b = running(t, nil) // a plug that feeds it
+	b.relay(power.RelayOff)
+	b.pass(15 * time.Second)
+	b.signsIn()
+	b.pass(time.Second)
+	b.signsIn()
+	b.tell(power.Verified{Number: b.effect.Number, After: power.After{Serial: ownSerial}})
+	b.at("running")
+	b.accepted(power.Shutdown)
+	for range 100 {
+		b.pass(2 * time.Second)
+		b.probe(power.Silent)
+		b.relay(power.RelayOff)
+	}
+	b.at("presumed_off")
+	b.asks(power.ConfirmOff)
+	b.asks(power.PowerOn)
+	if b.offs() != 0 {
+		t.Error("an OFF to a plug that doesn't feed it")
+	}
+}
+
+func TestInADrillAWordCountsWhileTheProofIsStillToHold(t *testing.T) {
+	for _, row := range []struct {
+		name   string
+		action power.Action
+		change func(*power.Config, *power.Memory)
+		cut    bool
+	}{
+		{"in a drill", power.Drill, nil, true},
+		{"in a shutdown", power.Shutdown, nil, false},
+		{"by a plug that never cuts", power.Drill, func(c *power.Config, _ *power.Memory) { c.Plug.Cut = power.CutNever }, false},
+	} {
+		b := resting(t, power.Confirming, "", power.RelayOn, func(c *power.Config, d *power.Memory) {
+			d.Seq.Action, d.Seq.Baseline = row.action, 22
+			if row.change != nil {
+				row.change(c, d)
+			}
+		})
+		b.silentFor(160*time.Second, -1)
+		b.silentUntil(time.Minute, 0.4, func() bool { return b.m.Since() >= 183*time.Second })
+		b.at("confirming")
+		if a := b.asks(power.ConfirmOff); a.Type != power.Accepted {
+			t.Errorf("%s: %q", row.name, a.Reason)
+		}
+		if got := b.offs() > 0; got != row.cut {
+			t.Errorf("%s: cut: %v in %s", row.name, got, b.m.Position())
+		}
+	}
+}
+
+func TestAProofThatComesLateStillProves(t *testing.T) {
+	b := proving(t, func(c *power.Config, _ *power.Memory) { c.Plug.Cut = power.CutNever })
+	b.silentFor(200*time.Second, -1)
+	b.at("presumed_off")
+	b.silentFor(60*time.Second, 0.4)
+	b.at("safe")
+	b = resting(t, power.Attention, power.Unproven, power.RelayOn, func(c *power.Config, d *power.Memory) {
+		c.Plug.Cut, d.Seq.Baseline = power.CutNever, 22
+	})
+	b.silentFor(60*time.Second, 0.4)
+	b.at("safe")
+	b = resting(t, power.Attention, power.CutUnconfirmed, power.RelayOn, func(_ *power.Config, d *power.Memory) {
+		d.Seq.Baseline, d.Seq.CutBy, d.NoCuts = 22, power.ProofPower, true
+	})
+	b.silentFor(100*time.Second, 0.4)
+	b.at("attention(cut_unconfirmed)")
+	if b.offs() != 0 {
+		t.Error("cut again after an unclean stop")
+	}
+}
+
+func TestHowLongPowerIsOwedWithoutAProof(t *testing.T) {
+	for _, row := range []struct {
+		name   string
+		change func(*power.Config, *power.Memory)
+		mains  power.Mains
+		after  time.Duration // from presumed_off
+		want   string
+	}{
+		{"by hand, 5 minutes", owedSeq, power.Mains{Stable: true}, 5 * time.Minute, "attention(unproven)"},
+		{"by hand, less", owedSeq, power.Mains{Stable: true}, 5*time.Minute - 2*time.Second, "presumed_off"},
+		{"where presuming is allowed, 20 minutes", func(c *power.Config, d *power.Memory) { owedSeq(c, d); c.Plug.Cut = power.CutPresumed }, power.Mains{Stable: true}, 20 * time.Minute, "attention(unproven)"},
+		{"where presuming is allowed, less", func(c *power.Config, d *power.Memory) { owedSeq(c, d); c.Plug.Cut = power.CutPresumed }, power.Mains{Stable: true}, 20*time.Minute - 2*time.Second, "presumed_off"},
+		{"by a drill that failed, 5 minutes", func(_ *power.Config, d *power.Memory) {
+			d.Seq.Action, d.Seq.Owed, d.Seq.Drill.Failed = power.Drill, true, "x"
+		}, power.Mains{Stable: true}, 5 * time.Minute, "attention(unproven)"},
+		{"by a drill that was proven and failed, 5 minutes", func(_ *power.Config, d *power.Memory) {
+			d.Seq.Action, d.Seq.Owed, d.Seq.Drill = power.Drill, true, power.DrillRun{Failed: "x", Proven: true}
+		}, power.Mains{Stable: true}, 5 * time.Minute, "attention(unproven)"},
+		{"while mains is lost", owedSeq, power.Mains{Lost: true}, time.Hour, "presumed_off"},
+	} {
+		b := resting(t, power.Confirming, "", power.RelayOn, row.change)
+		b.tell(row.mains)
+		b.silentUntil(5*time.Minute, -1, func() bool { return b.m.State() == power.PresumedOff })
+		b.at("presumed_off")
+		b.silentFor(row.after, -1)
+		if b.m.Position() != row.want {
+			t.Errorf("%s: %s", row.name, b.m.Position())
+		}
+	}
+	b := usually(func(r *rehearsal) {
+		r.config = func(c *power.Config, d *power.Memory) { noMeterNoDrill(c, d); c.Mains = true }
+	}).play(t)
+	b.at("presumed_off")
+	b.tell(power.Mains{Lost: true})
+	b.silentFor(40*time.Minute, -1)
+	b.at("presumed_off")
+}
+
+func TestADrillThatFailedIsntGoneOnWith(t *testing.T) {
+	b := resting(t, power.Booting, "", power.RelayOn, func(_ *power.Config, d *power.Memory) {
+		d.Seq.Action, d.Seq.Accepted, d.Seq.Drill = power.Drill, true, power.DrillRun{Leg: 1}
+		d.Seq.Command.Action = power.Drill
+	})
+	b.signsIn()
+	b.tell(power.Verified{Number: b.effect.Number, After: power.After{Serial: ownSerial, CleanStop: yes(true)}})
+	b.at("running")
+	b.gave(power.Drill, power.Undone, "restart")
+
+	b = resting(t, power.Booting, "", power.RelayOn, func(_ *power.Config, d *power.Memory) {
+		d.NoCuts, d.Seq.Drill = true, power.DrillRun{Leg: 2, Proven: true} // a shutdown passes no drill
+	})
+	b.signsIn()
+	b.tell(power.Verified{Number: b.effect.Number, After: power.After{Serial: ownSerial, CleanStop: yes(true)}})
+	b.at("running")
+	if d := b.m.Memory(); d.Learned.Passed || !d.NoCuts {
+		t.Error("a shutdown has passed a drill")
+	}
+}
+
+func TestAnUncleanStopIsRecordedOnce(t *testing.T) {
+	b := resting(t, power.Booting, "", power.RelayOn, func(_ *power.Config, d *power.Memory) { d.Seq.WasSafe = true })
+	told := 0
+	for range 3 {
+		b.signsIn()
+		n := b.record.Number()
+		b.tell(power.Verified{Number: b.effect.Number, After: power.After{Serial: ownSerial, CleanStop: yes(false)}})
+		if b.record.Number() != n {
+			told++
+		}
+		b.pass(30 * time.Second)
+	}
+	if told != 1 {
+		t.Errorf("%d times", told)
+	}
+}
+
+func TestMoreOfBoots(t *testing.T) {
+	b := proving(t, nil) // it let us in at once, and is silent again
+	b.silentFor(200*time.Second, 9)
+	b.signsIn()
+	b.at("booting")
+	b.silentFor(62*time.Second, 9)
+	b.at("booting")
+
+	b = resting(t, power.Booting, "", power.RelayOn, nil) // it answered for ten minutes, and doesn't now
+	for range 59 {
+		b.pass(10 * time.Second)
+		b.tell(power.Answered{At: b.now})
+	}
+	b.tell(power.NoAnswer{At: b.now})
+	b.pass(time.Minute)
+	b.at("booting")
+
+	b = running(t, nil) // a probe that says nothing is no life
+	b.accepted(power.Reboot)
+	b.silentFor(14*time.Second, -1)
+	b.probe(power.Uncertain)
+	b.at("rebooting")
+
+	b = running(t, nil) // a recorder that told no uptime before is judged by its silence
+	b.asks(power.Shutdown, "often")
+	b.collected(b.facts())
+	b.pass(10 * time.Second)
+	f := b.facts()
+	f.Before.Uptime, f.Before.UptimeTold = 0, false
+	b.collected(f)
+	b.put(power.Done)
+	b.silentFor(12*time.Second, 9)
+	b.signsIn()
+	b.at("booting")
+
+	b = resting(t, power.Attention, power.BootFailed, "", func(c *power.Config, _ *power.Memory) { c.Plug.Relay = false })
+	b.asks(power.PowerOn)
+	b.at("powering_on")
+	b.pass(time.Second)
+	b.signsIn()
+	b.at("booting")
+	if b.m.Memory().Seq.NotSwitched {
+		t.Error("a plug that doesn't tell is said not to feed it")
+	}
+
+	b = resting(t, power.Attention, power.JournalDamaged, power.RelayOff, nobodys) // an observer goes on trying
+	b.pass(2 * time.Minute)
+	n := len(b.effects)
+	b.pass(20*time.Second - 1)
+	if len(b.effects) != n {
+		t.Error("tried again too early")
+	}
+	b.pass(1)
+	if len(b.effects) != n+1 {
+		t.Error("not tried again")
 	}
 }

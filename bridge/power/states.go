@@ -321,7 +321,6 @@ func (m *Machine) looked(f Facts) {
 	if s.Puts == 0 {
 		s.Before = f.Before
 		s.Baseline = m.baseline(baselineAge)
-		s.NoPresumption = false // what was seen before the request says nothing
 	}
 	m.put()
 }
@@ -333,7 +332,7 @@ func (m *Machine) put() {
 	if m.d.State == Rebooting {
 		kind = PutReboot
 	}
-	s.NoPresumption = s.NoPresumption || s.Puts > 0 // it let us in long after the first one
+	s.NoPresumption = s.Puts > 0 // it let us in long after the first one; what was seen before it says nothing
 	s.Puts++
 	s.PutAt = m.now
 	if s.Action == Outage || s.Action == PowerCycle || s.Action == Drill {
@@ -556,7 +555,7 @@ func (m *Machine) presumedOff() bool {
 // waitedForProof says that power has been owed long enough without a proof.
 func (m *Machine) waitedForProof() bool {
 	switch s := &m.d.Seq; {
-	case s.Action == Drill && s.Drill.Failed == "" && s.Drill.Proven:
+	case s.Drill.Failed == "" && s.Drill.Proven:
 		return m.after(m.drillProof, drillUnplug)
 	case s.Action == Drill && s.Drill.Failed == "":
 		return m.in(drillWait)
@@ -569,7 +568,7 @@ func (m *Machine) waitedForProof() bool {
 // judgePresumption notes whether a silence that begins now may be presumed upon.
 func (m *Machine) judgePresumption(at Instant) {
 	s := &m.d.Seq
-	if limit := max(m.timers.GoingDown, 2*m.d.Learned.ToSilence); s.PutAt.never() || s.Restored || at.since(s.PutAt) > limit {
+	if limit := max(m.timers.GoingDown, 2*m.d.Learned.ToSilence); s.Restored || at.since(s.PutAt) > limit {
 		s.NoPresumption = true
 	}
 }
@@ -664,7 +663,7 @@ func (m *Machine) readBackOff() bool {
 
 // loadSince says that the meter read a load since t, whatever the relay said.
 func (m *Machine) loadSince(t Instant) bool {
-	return !m.seen.load.never() && m.seen.load.Mono > t.Mono
+	return m.seen.load.Mono > t.Mono
 }
 
 func (m *Machine) cuttingOff() bool {
@@ -702,7 +701,7 @@ func (m *Machine) off() bool {
 	case m.signedIn(m.since):
 		m.d.Seq.NotSwitched = true
 		m.boot("signed in")
-	case v.relay == RelayOn && v.relayAt.Mono >= m.since.Mono:
+	case v.relay == RelayOn:
 		m.boot("relay on, not by us")
 	case (m.owed() || m.d.Seq.OnAsked) && m.in(m.timers.MinOff):
 		m.switchOn("power is owed or asked for")
@@ -777,7 +776,7 @@ func (m *Machine) booting() bool {
 		m.do(CollectAfter)
 	case m.firstTry.never() && v.unanswered.never():
 		m.firstTry = m.now
-	case v.unanswered.never() && m.after(m.firstTry, m.timers.Verify) && in && m.items != nil:
+	case in && m.after(m.firstTry, m.timers.Verify) && m.items != nil:
 		m.ends("degraded", "verified with faults")
 	case v.unanswered.never() && m.after(m.firstTry, m.timers.Verify):
 		m.ends("unknown", "its serial number can't be read")
@@ -834,7 +833,7 @@ func (m *Machine) ends(verdict, row string) {
 	switch {
 	case s.Action == Drill && s.Drill.Failed != "":
 		m.finish(Undone, s.Drill.Failed, "the drill has failed: "+s.Drill.Failed)
-	case s.SelfBack && s.Action != Reboot:
+	case s.SelfBack:
 		m.finish(Undone, "came_back", "the recorder came back by itself")
 	default:
 		m.finish(Finished, verdict, "the recorder runs again: "+verdict)
@@ -891,7 +890,7 @@ func (m *Machine) attending() bool {
 // damagedJournal observes until the recorder has answered for a while.
 func (m *Machine) damagedJournal(in bool) bool {
 	switch {
-	case in && m.after(m.seen.lived, newJournal) && m.in(newJournal):
+	case in && m.after(m.seen.lived, newJournal):
 		m.damaged = false
 		m.d.Seq = Sequence{}
 		m.boot("signed in for 10 minutes: a new journal")
