@@ -442,7 +442,10 @@ func (m *Machine) cantPut(row, reason, message string) {
 // not only because it hasn't gone down yet.
 func (m *Machine) staysOn() bool {
 	at, wait := m.seen.signed.At, m.timers.GoingDown
-	return m.signedIn(m.since) && (m.sincePut(at) >= wait || at.since(m.since) >= wait || m.restarted())
+	if m.sincePut(at) >= shortSilence && m.restarted() { // no restart is quicker
+		return m.signedIn(m.since)
+	}
+	return m.signedIn(m.since) && (m.sincePut(at) >= wait || at.since(m.since) >= wait)
 }
 
 // restarted says that the recorder that lives now has started since the request.
