@@ -1833,3 +1833,169 @@ func TestMoreOfBoots(t *testing.T) {
 		t.Error("not tried again")
 	}
 }
+
+func TestStatusAlsoSays(t *testing.T) {
+	drill := func(d power.DrillRun) func(*power.Config, *power.Memory) {
+		return func(_ *power.Config, m *power.Memory) { m.Seq.Action, m.Seq.Drill = power.Drill, d }
+	}
+	unproven := func(change func(*power.Config, *power.Memory)) func() *bench {
+		return func() *bench { return resting(t, power.Attention, power.Unproven, power.RelayOn, change) }
+	}
+	presumed := func(change func(*power.Config, *power.Memory)) func() *bench {
+		return func() *bench {
+			b := resting(t, power.Confirming, "", power.RelayOn, change)
+			b.silentFor(182*time.Second, -1)
+			b.at("presumed_off")
+			return b
+		}
+	}
+	for _, row := range []struct {
+		name string
+		make func() *bench
+		want string // begins with it
+	}{
+		{"an outage that ends while it counts down", func() *bench {
+			b := dark(t, nil, power.Mains{})
+			b.collected(b.facts())
+			b.tell(power.Mains{})
+			return b
+		}, "Mains is back"},
+		{"an outage that counts down", func() *bench { b := dark(t, nil, power.Mains{}); b.collected(b.facts()); return b }, "Outage: the shutdown begins"},
+		{"a shutdown by hand that counts down while mains is there", func() *bench { b := running(t, nil); b.asks(power.Shutdown); b.collected(b.facts()); return b }, "The shutdown begins"},
+		{"confirming, and nothing is known", func() *bench { b := proving(t, nil); b.pass(30 * time.Second); return b }, "The recorder was asked to shut down. It isn't known"},
+		{"confirming, and alive", func() *bench { b := proving(t, nil); b.probe(power.Alive); return b }, "The recorder was asked to shut down and still"},
+		{"safe, and power is owed", func() *bench { return safeAndOwed(t, time.Minute, "") }, "The recorder is off. To start"},
+		{"safe, and power isn't owed", func() *bench { return safeAndOwed(t, time.Minute, "no") }, "The recorder is off: power may be cut"},
+		{"safe and owed, and the plug may cut", func() *bench {
+			b := resting(t, power.Confirming, "", power.RelayOn, func(c *power.Config, d *power.Memory) { crashLoop(c, d); owedSeq(c, d); d.Seq.Baseline = 22 })
+			b.silentFor(100*time.Second, 0.4)
+			b.at("safe")
+			return b
+		}, "The recorder is off: power may be cut"},
+		{"off, by nobody's proof", func() *bench { return resting(t, power.Off, "", power.RelayOff, nil) }, "The plug is off. It isn't proven"},
+		{"off, after safe", func() *bench {
+			return resting(t, power.Off, "", power.RelayOff, func(_ *power.Config, d *power.Memory) { d.Seq.WasSafe = true })
+		}, "The recorder is off, and so"},
+		{"off, by a cut", func() *bench {
+			return resting(t, power.Off, "", power.RelayOff, func(_ *power.Config, d *power.Memory) { d.Seq.CutBy = power.ProofPerson })
+		}, "The recorder is off, and so"},
+		{"unproven, where a word may cut", unproven(nil), "It can't be proven that the recorder is off. Look at it: if it has halted, press"},
+		{"unproven, by a plug that never cuts", unproven(func(c *power.Config, _ *power.Memory) { c.Plug.Cut = power.CutNever }), "It can't be proven that the recorder is off. Look at it: if it has halted, switch"},
+		{"unproven, and it wasn't accepted", unproven(func(_ *power.Config, d *power.Memory) { d.Seq.Success = false }), "It can't be proven that the recorder is off. Look at it: if it has halted, switch"},
+		{"unproven, in an outage", unproven(func(_ *power.Config, d *power.Memory) { d.Seq.Action = power.Outage }), "It can't be proven that the recorder is off. Look at it: if it has halted, switch"},
+		{"a drill that is proven", func() *bench {
+			return usually(func(r *rehearsal) {
+				r.config = func(c *power.Config, d *power.Memory) { noMeterNoDrill(c, d); c.Plug.Cut = power.CutNever }
+				r.atHalt = word
+			}).play(t)
+		}, "Drill: unplug the recorder"},
+		{"a drill that waits for a word", func() *bench { return usually(func(r *rehearsal) { r.config = noMeterNoDrill }).play(t) }, "Drill: the recorder has been silent since"},
+		{"a drill that failed", presumed(drill(power.DrillRun{Failed: "x"})), "The recorder accepted"},
+		{"a drill that was proven and failed", presumed(drill(power.DrillRun{Failed: "x", Proven: true})), "The recorder accepted"},
+		{"a shutdown", presumed(nil), "The recorder accepted the shutdown and has been silent since 00:00."},
+		{"a shutdown, and an uncertain probe", func() *bench { b := presumed(nil)(); b.probe(power.Uncertain); return b }, "The recorder accepted the shutdown and has been silent until lately."},
+		{"a shutdown, just before twelve hours", func() *bench { b := presumed(nil)(); b.silentFor(12*time.Hour-182*time.Second, -1); return b }, "The recorder accepted the shutdown and has been silent since 00:00."},
+		{"a shutdown, after twelve hours", func() *bench { b := presumed(nil)(); b.silentFor(12*time.Hour-180*time.Second, -1); return b }, "The recorder accepted the shutdown and has been silent since 00:00 on 2 January."},
+		{"a boot with faults", func() *bench {
+			b := resting(t, power.Booting, "", power.RelayOn, nil)
+			b.signsIn()
+			b.tell(power.Verified{Number: b.effect.Number, After: power.After{Serial: ownSerial, CleanStop: yes(false), ClockWrong: yes(true)}})
+			return b
+		}, "The recorder runs. Not yet as before: clock, clean stop."},
+		{"another device with a long name", func() *bench {
+			b := resting(t, power.Booting, "", power.RelayOn, nil)
+			b.tell(power.SignedIn{At: b.now, Serial: strings.Repeat("x", 101)})
+			return b
+		}, "Another device answers at the recorder's address: " + strings.Repeat("x", 100) + "."},
+		{"an outage without a drill", func() *bench {
+			b := dark(t, func(_ *power.Config, d *power.Memory) { d.Learned = power.Learned{} }, power.Mains{})
+			b.collected(b.facts())
+			return b
+		}, "Outage: the shutdown waits. No drill was passed on this firmware. At low battery"},
+		{"an outage without a drill, and an upgrade", func() *bench {
+			b := dark(t, func(_ *power.Config, d *power.Memory) { d.Learned = power.Learned{} }, power.Mains{})
+			b.collected(b.facts(func(f *power.Facts) { f.Upgrading.Told = power.Yes }))
+			return b
+		}, "Outage: the shutdown waits. A firmware upgrade runs."},
+		{"an outage and a repair", func() *bench {
+			b := dark(t, nil, power.Mains{})
+			b.collected(b.facts(func(f *power.Facts) { f.Repairing.Told = power.Yes }))
+			return b
+		}, "Outage: the shutdown waits. A disk is being repaired."},
+	} {
+		got := row.make().m.Status()
+		if !strings.HasPrefix(got, row.want) {
+			t.Errorf("%s: %q", row.name, got)
+		}
+		if battery := strings.Contains(got, "At low battery"); battery != (row.name == "an outage without a drill") {
+			t.Errorf("%s: %q", row.name, got)
+		}
+	}
+	b := proving(t, nil) // figures are those of now
+	b.silentFor(200*time.Second, 9)
+	b.silentFor(20*time.Second, -1)
+	if s := b.m.Status(); !strings.Contains(s, "9.0 W") {
+		t.Errorf("20 s after: %q", s)
+	}
+	b.silentFor(2*time.Second, -1)
+	if s := b.m.Status(); strings.Contains(s, "9.0 W") {
+		t.Errorf("later: %q", s)
+	}
+}
+
+func TestARefusalSaysHowToGoOn(t *testing.T) {
+	repairing := func(f *power.Facts) { f.Repairing.Told = power.Yes }
+	upgrading := func(f *power.Facts) { f.Upgrading.Told = power.Yes }
+	raid := func(f *power.Facts) { f.RAIDError.Told = power.Yes }
+	for _, row := range []struct {
+		name        string
+		finds       []func(*power.Facts)
+		by          string
+		again, more string
+	}{
+		{"a soft finding, to a person", []func(*power.Facts){repairing}, "anna", "Press again", ""},
+		{"a soft finding, to an automation", []func(*power.Facts){repairing}, "automation", "", ""},
+		{"a hard finding", []func(*power.Facts){upgrading}, "anna", "", ""},
+		{"two soft findings", []func(*power.Facts){repairing, raid}, "anna", "Press again", "(and 1 more)"},
+		{"a hard one and a soft one", []func(*power.Facts){upgrading, raid}, "anna", "", "(and 1 more)"},
+	} {
+		b := running(t, nil)
+		b.command(power.Command{Action: power.Shutdown, ID: "x", At: b.now.Wall, By: row.by})
+		b.collected(b.facts(row.finds...))
+		got := b.last(power.Shutdown).Message
+		if strings.Contains(got, "Press again") != (row.again != "") || strings.Contains(got, "more)") != (row.more != "") || !strings.Contains(got, row.more) {
+			t.Errorf("%s: %q", row.name, got)
+		}
+	}
+}
+
+func TestNeedsAlsoNames(t *testing.T) {
+	b := onBench(t, fullPlug, power.Memory{State: power.Running, Learned: power.Learned{Passed: true, Firmware: "V4.0.0"}})
+	if !slices.Contains(b.m.Needs(), "drill_due") {
+		t.Errorf("%v", b.m.Needs())
+	}
+	m, _ := power.Restore(fullPlug, b.now, []power.Record{{Memory: power.Memory{State: power.Running, Learned: power.Learned{Passed: true, Firmware: "V4.0.0"}}}}, false)
+	if slices.Contains(m.Needs(), "drill_due") {
+		t.Error("a drill is due before the firmware is known")
+	}
+
+	b = resting(t, power.Confirming, "", power.RelayOn, func(c *power.Config, d *power.Memory) { owedSeq(c, d); c.Timers.ProofDeadline = time.Hour })
+	b.pass(15 * time.Minute)
+	b.at("confirming")
+	if !slices.Contains(b.m.Needs(), "waits_for_power") {
+		t.Errorf("confirming: %v", b.m.Needs())
+	}
+
+	b = presumingHome(t, func(c *power.Config, _ *power.Memory) { c.Timers.Presumption = 16 * time.Minute }, func(*bench) {})
+	b.asks(power.Cancel)
+	b.silentUntil(time.Hour, 9, func() bool { return b.m.State() == power.Cutting })
+	b.at("cutting")
+	if !slices.Contains(b.m.Needs(), "waits_for_power") {
+		t.Errorf("cutting: %v", b.m.Needs())
+	}
+	b = resting(t, power.Attention, power.BootFailed, power.RelayOn, owedSeq)
+	b.pass(time.Hour)
+	if slices.Contains(b.m.Needs(), "waits_for_power") {
+		t.Errorf("boot failed: %v", b.m.Needs())
+	}
+}

@@ -178,10 +178,7 @@ func (m *Machine) faults() string {
 }
 
 func clip(text string, n int) string {
-	if len(text) > n {
-		return strings.ToValidUTF8(text[:n], "")
-	}
-	return text
+	return strings.ToValidUTF8(text[:min(len(text), n)], "")
 }
 
 func word(a Action) string {
@@ -220,7 +217,7 @@ func (m *Machine) Needs() []string {
 	add(m.d.State == Attention, string(m.d.Why))
 	add(m.d.State == Unreachable && m.now.since(m.since) >= unreachableFor, "unreachable")
 	add((m.d.State == Safe || m.d.State == Confirming || m.d.State == Cutting) && m.now.since(m.owedFrom) >= waitsForPower && !m.owedFrom.never(), "waits_for_power")
-	add(m.d.State == PoweringOn && m.tries > cutTries, "plug")
+	add(m.tries > cutTries, "plug")
 	add(m.d.Learned.Passed && m.d.Firmware != "" && m.d.Learned.Firmware != m.d.Firmware, "drill_due")
 	add(m.d.NoCuts, "unclean_stop")
 	add(m.looping, "too_many_starts")
