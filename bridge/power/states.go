@@ -1,7 +1,6 @@
 package power
 
 import (
-	"cmp"
 	"slices"
 	"time"
 )
@@ -92,7 +91,7 @@ func (m *Machine) backToAttention(r Reason, row string) {
 }
 
 func later(a, b Instant) Instant {
-	return slices.MaxFunc([]Instant{b, a}, func(x, y Instant) int { return cmp.Compare(x.Mono, y.Mono) })
+	return slices.MaxFunc([]Instant{b, a}, func(x, y Instant) int { return int(x.Mono - y.Mono) })
 }
 
 func (m *Machine) running() bool {
