@@ -91,7 +91,10 @@ func (m *Machine) backToAttention(r Reason, row string) {
 }
 
 func later(a, b Instant) Instant {
-	return slices.MaxFunc([]Instant{b, a}, func(x, y Instant) int { return int(x.Mono - y.Mono) })
+	if a.Mono > b.Mono {
+		return a
+	}
+	return b
 }
 
 func (m *Machine) running() bool {
