@@ -161,7 +161,7 @@ func TestADrillLearns(t *testing.T) {
 			r.gap, r.inGap = 30*time.Second, func(b *bench) { lowFor(b, 10); b.silentFor(2*time.Second, 15); lowFor(b, 10) }
 		}, func(l power.Learned) bool { return !l.Blind }},
 		{"that the meter was blind, though it saw later", func(r *rehearsal) {
-			r.gap, r.inGap = 30*time.Second, func(b *bench) { lowFor(b, 16); b.silentFor(10*time.Second, 15) }
+			r.gap, r.inGap = 30*time.Second, func(b *bench) { lowFor(b, 16); b.silentFor(10*time.Second, 15); lowFor(b, 2) }
 		}, func(l power.Learned) bool { return l.Blind && l.Lowest == 0.5 }},
 		{"that the meter is blind, at off-watts exactly", func(r *rehearsal) { r.low, r.atHalt = 1, word }, func(l power.Learned) bool { return l.Blind }},
 		{"that the meter is blind, with four readings", func(r *rehearsal) { r.gap, r.every = 61*time.Second, 15*time.Second }, func(l power.Learned) bool { return l.Blind }},

@@ -30,7 +30,7 @@ type Machine struct {
 	openKind     EffectKind // of it
 	pending      EffectKind // begun with the last record, which isn't committed yet
 	pendingIn    uint64     // its number
-	recorded     uint64     // number of the last durable record
+	recorded     uint64     // number of the last record that was answered
 	lastMade     uint64     // number of the last record
 	broken       bool       // the last record couldn't be written
 	provenAt     Instant    // since when the power proof stands
@@ -334,16 +334,12 @@ func (m *Machine) personDown() bool {
 
 // committed takes in what became of the last record.
 func (m *Machine) committed(c Committed) {
-	// Late may come after the answer to a newer record, and its effect still waits.
-	older, waits := c.Number <= m.recorded, m.pending != NoEffect && c.Number == m.pendingIn
-	if c.Number > m.lastMade || older && !waits {
+	if c.Number > m.lastMade {
 		return
 	}
-	if !older {
-		m.broken = c.Commit == Failed
-	}
-	if c.Commit != Failed {
-		m.recorded = max(m.recorded, c.Number)
+	// Late may come after the answer to a newer record, and its effect still waits.
+	if c.Number > m.recorded {
+		m.recorded, m.broken = c.Number, c.Commit == Failed
 	}
 	pending := NoEffect
 	if c.Number == m.pendingIn {

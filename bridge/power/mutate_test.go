@@ -47,7 +47,13 @@ var (
 )
 
 // equivalent are mutants that no test can tell from the machine, with the reason.
-var equivalent = map[string]string{}
+var equivalent = map[string]string{
+	"states.go row: m.everywhere() → no":                              "the row is taken, and the next one with it instead of after it",
+	"evidence.go powerProof: v.relay == RelayOn → yes":                "a second lock: low readings count only with the relay on, and are forgotten with each change of it",
+	"machine.go Step: !m.row() → no":                                  "rows that don't hold change nothing: asking them again is only slower",
+	"machine.go Step: m.out.Effect.Kind != NoEffect → no":             "the next row is taken at the next step, which follows an effect at once",
+	"machine.go Step: m.out.Effect.Kind != NoEffect || !m.row() → no": "both of the two before",
+}
 
 // mutant is one changed guard.
 type mutant struct {

@@ -1250,6 +1250,8 @@ func TestAPlugThatWasPassedByProvesAgainOnceItFeeds(t *testing.T) {
 	if p := b.m.Proof(); p != power.ProofPower {
 		t.Errorf("proof %s", p)
 	}
+	b.silentFor(40*time.Second, 0.4)
+	b.at("cutting")
 }
 
 func TestAPlugThatIsAwayIsntHeard(t *testing.T) {
@@ -1997,5 +1999,24 @@ func TestNeedsAlsoNames(t *testing.T) {
 	b.pass(time.Hour)
 	if slices.Contains(b.m.Needs(), "waits_for_power") {
 		t.Errorf("boot failed: %v", b.m.Needs())
+	}
+}
+
+func TestAnOlderRecordsAnswerIsntThatOfTheLast(t *testing.T) {
+	b := proving(t, nil)
+	b.hold = true
+	b.asks(power.Cancel)
+	first := b.record.Number()
+	b.asks(power.Cancel)
+	b.commit(power.Failed)
+	b.tell(power.Committed{Number: first, Commit: power.Late})
+	if !slices.Contains(b.m.Needs(), "journal") {
+		t.Error("the last record failed, and the one before is taken for it")
+	}
+	b.asks(power.Cancel)
+	b.commit(power.Durable)
+	b.tell(power.Committed{Number: first, Commit: power.Failed})
+	if slices.Contains(b.m.Needs(), "journal") {
+		t.Error("an older record's failure is taken for that of the last")
 	}
 }
