@@ -87,7 +87,7 @@ func (m *Machine) learnHalted() {
 	d.ToSilence = m.seen.began.since(m.d.Seq.PutAt)
 }
 
-// passDrill learns, if everything was as it should be.
+// passDrill learns, if everything was as it should be; only a drill is ever proven.
 func (m *Machine) passDrill(verdict string) {
 	s := &m.d.Seq
 	d := &s.Drill

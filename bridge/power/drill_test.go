@@ -69,7 +69,8 @@ func (r rehearsal) play(t *testing.T) *bench {
 	b.relay(power.RelayOn)
 	b.at("booting")
 	b.uptime = time.Minute
-	b.pass(40 * time.Second)
+	b.pass(20 * time.Second)
+	b.pass(20 * time.Second)
 	b.boots(2, r)
 	return b
 }

@@ -1328,10 +1328,13 @@ func TestALateRecordOfACutIsToldFromOthers(t *testing.T) {
 		b.hold = b.m.Proof() == power.ProofPower
 		return b.m.State() == power.Cutting
 	})
-	b.now.Mono, b.now.Wall = b.now.Mono+9*time.Second, b.now.Wall.Add(9*time.Second)
-	b.relay(power.RelayUnknown) // nothing is read by the row before
-	b.hold = false
+	b.pass(4 * time.Second)
+	b.relay(power.RelayOn)
+	b.now.Mono, b.now.Wall = b.now.Mono+4001*time.Millisecond, b.now.Wall.Add(4001*time.Millisecond)
 	b.commit(power.Late)
+	if b.offs() != 1 {
+		t.Errorf("an OFF after the proof has lapsed")
+	}
 	b.at("attention(cut_unconfirmed)")
 }
 

@@ -573,7 +573,7 @@ func (m *Machine) waitedForProof() bool {
 // judgePresumption notes whether a silence that begins now may be presumed upon.
 func (m *Machine) judgePresumption(at Instant) {
 	s := &m.d.Seq
-	if limit := max(m.timers.GoingDown, 2*m.d.Learned.ToSilence); s.Restored || at.since(s.PutAt) > limit {
+	if limit := max(m.timers.GoingDown, 2*m.d.Learned.ToSilence); at.since(s.PutAt) > limit {
 		s.NoPresumption = true
 	}
 }
@@ -832,9 +832,7 @@ func (m *Machine) verified(a After) {
 // ends ends a sequence with the recorder running.
 func (m *Machine) ends(verdict, row string) {
 	s := &m.d.Seq
-	if s.Action == Drill {
-		m.passDrill(verdict)
-	}
+	m.passDrill(verdict)
 	switch {
 	case s.Action == Drill && s.Drill.Failed != "":
 		m.finish(Undone, s.Drill.Failed, "the drill has failed: "+s.Drill.Failed)

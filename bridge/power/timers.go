@@ -77,7 +77,7 @@ func (c Config) Validate(l Learned) error {
 		{"countdown", t.Countdown}, {"going down", t.GoingDown}, {"proof deadline", t.ProofDeadline},
 		{"read-back", t.ReadBack}, {"boot", t.Boot}, {"verify", t.Verify}, {"command life", t.CommandLife},
 	} {
-		if row.value < 0 || row.value > 24*time.Hour {
+		if row.value != min(max(row.value, 0), 24*time.Hour) {
 			wrong = append(wrong, fmt.Errorf("%s is %v; it must lie between 0 and 24 h", row.name, row.value))
 		}
 	}
