@@ -153,7 +153,7 @@ func TestADrillLearns(t *testing.T) {
 		}},
 		{"that the meter is blind, if the restart reads as low as off", func(r *rehearsal) { r.low, r.atHalt = 0.9, word }, func(l power.Learned) bool { return l.Blind && l.Lowest == 0.9 }},
 		{"that the meter sees, if it is so for 15 s", func(r *rehearsal) {
-			r.gap, r.inGap = 30*time.Second, func(b *bench) { lowFor(b, 15) }
+			r.gap, r.inGap = 30*time.Second, func(b *bench) { lowFor(b, 15); b.silentFor(2*time.Second, 15) }
 		}, func(l power.Learned) bool { return !l.Blind && l.Lowest == 0.5 }},
 		{"that the meter is blind, if it is so for longer", func(r *rehearsal) {
 			r.gap, r.inGap = 30*time.Second, func(b *bench) { lowFor(b, 16) }

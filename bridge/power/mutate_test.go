@@ -48,11 +48,11 @@ var (
 
 // equivalent are mutants that no test can tell from the machine, with the reason.
 var equivalent = map[string]string{
+	"states.go later: a.Mono > b.Mono → >=":                           "of equal moments either is the later one",
 	"states.go row: m.everywhere() → no":                              "the row is taken, and the next one with it instead of after it",
 	"evidence.go powerProof: v.relay == RelayOn → yes":                "a second lock: low readings count only with the relay on, and are forgotten with each change of it",
 	"machine.go Step: !m.row() → no":                                  "rows that don't hold change nothing: asking them again is only slower",
-	"machine.go Step: m.out.Effect.Kind != NoEffect → no":             "the next row is taken at the next step, which follows an effect at once",
-	"machine.go Step: m.out.Effect.Kind != NoEffect || !m.row() → no": "both of the two before",
+	"machine.go Step: m.out.Effect.Kind != NoEffect || !m.row() → no": "the rows after an effect are taken at once instead of at the next step, which follows at once; and see the one before",
 }
 
 // mutant is one changed guard.

@@ -727,6 +727,8 @@ func TestAttentionIsLeftByARecorderThatStaysOn(t *testing.T) {
 		{"90 s after the request", start.Add(time.Second - 90*time.Second), 31 * time.Hour, time.Second, true},
 		{"less, and it hasn't restarted", start.Add(time.Second + 1 - 90*time.Second), 31 * time.Hour, time.Second, false},
 		{"less, and it has restarted", start.Add(-20 * time.Second), time.Second, time.Second, true},
+		{"10 s after, and it has restarted", start.Add(time.Second - 10*time.Second), time.Second, time.Second, true},
+		{"less, which no restart takes", start.Add(time.Second + 1 - 10*time.Second), time.Second, time.Second, false},
 		{"a request from the time to come, for 90 s", start.Add(time.Hour), 30 * time.Hour, 90 * time.Second, true},
 		{"a request from the time to come, for less", start.Add(time.Hour), 30 * time.Hour, 90*time.Second - 1, false},
 	} {
@@ -1799,7 +1801,13 @@ func TestMoreOfBoots(t *testing.T) {
 	b.at("booting")
 
 	b = running(t, nil) // a probe that says nothing is no life
-	b.accepted(power.Reboot)
+	b.asks(power.Reboot)
+	b.collected(b.facts())
+	b.pass(10 * time.Second)
+	f := b.facts()
+	f.Before.UptimeTold = false
+	b.collected(f)
+	b.put(power.Done)
 	b.silentFor(14*time.Second, -1)
 	b.probe(power.Uncertain)
 	b.at("rebooting")
@@ -1808,7 +1816,7 @@ func TestMoreOfBoots(t *testing.T) {
 	b.asks(power.Shutdown, "often")
 	b.collected(b.facts())
 	b.pass(10 * time.Second)
-	f := b.facts()
+	f = b.facts()
 	f.Before.Uptime, f.Before.UptimeTold = 0, false
 	b.collected(f)
 	b.put(power.Done)

@@ -99,7 +99,7 @@ func (m *Machine) attentionStatus() string {
 // presumedStatus says since when it is silent, and what to look at.
 func (m *Machine) presumedStatus() string {
 	switch s := &m.d.Seq; {
-	case s.Action == Drill && s.Drill.Failed == "" && s.Drill.Proven:
+	case s.Drill.Failed == "" && s.Drill.Proven:
 		return "Drill: unplug the recorder, wait 15 seconds and plug it in again."
 	case s.Action == Drill && s.Drill.Failed == "":
 		return "Drill: the recorder has been " + m.silence() + ". If its screen is dark or says that power may be switched off, and no disk is heard, press Confirm off." + m.figures()
@@ -107,13 +107,9 @@ func (m *Machine) presumedStatus() string {
 	return "The recorder accepted the shutdown and has been " + m.silence() + ". That is no proof: look at its screen and listen for disks before you pull the plug." + m.figures()
 }
 
-// lowBattery tells of a missing drill, the one thing that low battery excuses.
+// lowBattery tells of a missing drill, the one thing that low battery excuses. It
+// comes first only if nothing else is hard.
 func lowBattery(left []Finding) string {
-	for _, f := range left {
-		if f.Severity == Hard && f.ID != "drill" {
-			return ""
-		}
-	}
 	if left[0].ID == "drill" {
 		return " At low battery it is shut down all the same."
 	}
