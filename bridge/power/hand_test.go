@@ -350,6 +350,9 @@ func (h *hand) take(out power.Output) {
 
 func (h *hand) raise() {
 	if number, ok := h.m.Safe(); ok {
+		if h.journal.Memory.State != power.Safe {
+			h.fail("I1: safe, and %s is on record", h.journal.Memory.State)
+		}
 		h.gate.raise(number)
 	}
 }
