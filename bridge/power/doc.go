@@ -84,7 +84,7 @@
 //	confirming, presumed_off, attention(unproven) | power proof, and it held | safe
 //	confirming | relay off while this program was away | off
 //	presumed_off | alive | booting
-//	presumed_off | relay off, not by us: unproven | off
+//	presumed_off, attention(unproven) | relay off, not by us: unproven | off
 //	presumed_off | power owed, presumption | cutting
 //	presumed_off | power owed, no proof | attention(unproven)
 //	presumed_off, attention(unproven) | person's proof, then power_on | cutting
@@ -126,7 +126,7 @@
 //	attention(* but journal_damaged) | power is owed, its relay is off | powering_on
 //	attention(* but journal_damaged) | observing, its relay is off | powering_on
 //	attention(* but journal_damaged) | outage, signed in | checking
-//	* but safe, cutting, off, powering_on, presumed_off, attention(power_lost), attention(journal_damaged) | relay off, not by us | attention(power_lost)
+//	* but safe, cutting, off, powering_on, presumed_off, attention(power_lost, journal_damaged, unproven, cut_unconfirmed) | relay off, not by us | attention(power_lost)
 //	* | restart: damaged journal | attention(journal_damaged)
 //	checking, counting_down, shutting_down, rebooting | restart before the intent | running, attention(still_on)
 //	shutting_down | restart after the intent | confirming

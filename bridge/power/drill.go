@@ -30,6 +30,16 @@ func (l Learned) offWatts() float64 {
 	return l.OffWatts
 }
 
+// leastQuiet is the shortest quiet that it supports: a gap that is no restart's
+// supports nothing.
+func (l Learned) leastQuiet() time.Duration {
+	least := Timers{}.withDefaults().Quiet
+	if l.Gap < shortSilence {
+		return least
+	}
+	return min(least, 2*l.Gap)
+}
+
 // DrillRun is a drill that runs.
 type DrillRun struct {
 	Leg       int // 2 after the restart was verified

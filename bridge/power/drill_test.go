@@ -358,3 +358,30 @@ func TestADrillsHaltIsProvenOnce(t *testing.T) {
 		t.Errorf("proven %d times", proofs)
 	}
 }
+
+func TestADrillWhoseRestartNeededAPowerCycleHasFailed(t *testing.T) {
+	r := usually(nil)
+	b := running(t, r.config)
+	b.asks(power.Check)
+	b.collected(b.facts())
+	b.asks(power.Drill, "plug", "often")
+	b.counted()
+	b.put(power.Done)
+	b.silence(r.gap, r.low, r.every, nil)
+	b.probe(power.Alive)
+	b.at("booting")
+	b.silentUntil(11*time.Minute, 0.4, func() bool { return b.m.State() == power.Cutting })
+	b.relay(power.RelayOff)
+	b.pass(15 * time.Second)
+	b.pass(15 * time.Second)
+	b.relay(power.RelayOn)
+	b.at("booting")
+	b.uptime = time.Minute
+	b.pass(40 * time.Second)
+	b.boots(1, r)
+	b.at("running")
+	b.gave(power.Drill, power.Undone, string(power.BootFailed))
+	if b.m.Memory().Learned.Passed {
+		t.Error("it has passed")
+	}
+}

@@ -265,7 +265,7 @@ func (m *Machine) measured(r metered) {
 	v.recent[v.n%len(v.recent)] = r
 	v.n++
 	m.drillMeasured(r)
-	long := r.at.since(v.from) >= pulledSilence
+	long := r.at.since(v.from) >= pulledSilence // also before any silence, which forgets it when it begins
 	if r.watts > m.offWatts() {
 		m.restartReadings()
 		if long {
@@ -314,9 +314,14 @@ func (m *Machine) silentFor(d time.Duration) bool {
 	return v.last.since(v.from) >= d
 }
 
-// quiet is longer than the silence of a restart.
+// quiet is longer than the silence of a restart. The owner may have shortened it
+// after a drill, which counts only as long as that drill does.
 func (m *Machine) quiet() time.Duration {
-	return max(m.timers.Quiet, 2*m.d.Learned.Gap, 2*m.d.Seq.Drill.Gap)
+	least := Timers{}.withDefaults().Quiet
+	if m.d.Learned.on(m.d.Firmware) {
+		least = m.d.Learned.leastQuiet()
+	}
+	return max(least, m.timers.Quiet, 2*m.d.Learned.Gap, 2*m.d.Seq.Drill.Gap)
 }
 
 func (m *Machine) offWatts() float64 {

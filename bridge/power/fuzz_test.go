@@ -183,21 +183,6 @@ func (p *tape) silence(h *hand) {
 	}
 }
 
-// goes takes the next step of an ordinary sequence, whatever that is.
-func (p *tape) goes(h *hand) {
-	switch h.open.Kind {
-	case power.Collect, power.Look:
-		h.tell(power.Collected{Number: h.open.Number, Facts: goodFacts(30 * time.Hour)})
-	case power.PutShutdown, power.PutReboot:
-		h.tell(power.PutDone{Number: h.open.Number, Outcome: power.Done})
-	case power.CollectAfter:
-		h.tell(power.Verified{Number: h.open.Number, After: goodAfter()})
-	default:
-		h.pass(10 * time.Second)
-		h.tell(power.Tick{})
-	}
-}
-
 // FuzzStep lets anything happen at any time, also what can't. What it was told is
 // kept apart, and nothing may be claimed beyond it.
 func FuzzStep(f *testing.F) {
@@ -245,7 +230,7 @@ func playTape(b []byte, log *strings.Builder) string {
 		case op == 17:
 			h.reads(20)
 		case op == 18:
-			p.goes(h)
+			h.next()
 		case op == 19:
 			p.silence(h)
 		case op == 20:
@@ -352,7 +337,7 @@ func FuzzRestore(f *testing.F) {
 			case op == 17:
 				h.reads(20)
 			case op == 18:
-				p.goes(h)
+				h.next()
 			default:
 				p.silence(h)
 			}

@@ -86,6 +86,7 @@ func TestPreflightFinds(t *testing.T) {
 		{"a right that is missing", seen(right, power.No), nil, "hard right", "hard right"},
 		{"a right that no answer came to, drilled", seen(right, power.NotTold), nil, "", ""},
 		{"a right that no answer came to, not drilled", seen(right, power.NotTold), []around{undrilled}, "soft right, info drill", "hard drill"},
+		{"a right that is missing, not drilled", seen(right, power.No), []around{undrilled}, "hard right, info drill", "hard right, hard drill"},
 		{"a right that isn't offered, not drilled", seen(right, power.NotOffered), []around{undrilled}, "soft right, info drill", "hard drill"},
 		{"support that is missing, though drilled", seen(support, power.No), nil, "", ""},
 		{"support that is missing", seen(support, power.No), []around{undrilled}, "hard support, info drill", "hard support, hard drill"},
@@ -143,6 +144,16 @@ func TestPreflightFinds(t *testing.T) {
 				t.Errorf("outage: %q, not %q", got, row.outage)
 			}
 		})
+	}
+}
+
+func TestADrillIsntHeldUpByWhatItShows(t *testing.T) {
+	for told_, want := range map[power.Told]string{power.Yes: "", power.NotTold: "info right", power.NotOffered: "info right", power.No: "hard right"} {
+		f := fine(func(f *power.Facts) { f.Right.Told = told_ })
+		c := usual(power.Drill, func(c *power.Circumstances) { c.Learned = power.Learned{} })
+		if got := told(power.Preflight(f, c)); got != want {
+			t.Errorf("%d: %q, not %q", told_, got, want)
+		}
 	}
 }
 
@@ -287,6 +298,9 @@ type bench struct {
 	ids     int
 	stamp   int
 	uptime  time.Duration
+
+	silentSince time.Duration // first silent probe after the last other one
+	silent      bool
 }
 
 // onBench restores a machine from one record. A zero memory is none.
@@ -341,6 +355,10 @@ func (b *bench) signsIn() {
 }
 
 func (b *bench) probe(s power.Sight) {
+	if s == power.Silent && !b.silent {
+		b.silentSince = b.now.Mono
+	}
+	b.silent = s == power.Silent
 	b.tell(power.Probe{At: b.now, Sight: s, HTTP: s == power.Alive})
 }
 func (b *bench) relay(s power.RelayState) { b.tell(power.Relay{At: b.now, State: s}) }
@@ -1723,6 +1741,26 @@ func TestInAnOutageFactsAreCollectedAgain(t *testing.T) {
 	}
 	b.collected(b.facts())
 	b.at("counting_down")
+}
+
+func TestALowBatteryIsntKeptWaiting(t *testing.T) {
+	b := dark(t, nil, power.Mains{})
+	b.collected(b.facts(func(f *power.Facts) { f.Repairing.Told = power.Yes }))
+	n := len(b.effects)
+	b.pass(3 * time.Second)
+	b.tell(power.Mains{Lost: true, Outage: 1, Low: true})
+	if got := b.effects[n:]; !slices.Equal(got, []power.EffectKind{power.Collect}) {
+		t.Fatalf("%v", got)
+	}
+	b.tell(power.Mains{Lost: true, Outage: 1, Low: true})
+	if got := b.effects[n:]; len(got) != 1 {
+		t.Errorf("it is asked for what is asked already: %v", got)
+	}
+	b.collected(b.facts(func(f *power.Facts) { f.Upgrading.Told = power.Yes })) // hard
+	b.tell(power.Mains{Lost: true, Outage: 1, Low: true})
+	if got := b.effects[n:]; len(got) != 1 {
+		t.Errorf("low is no news: %v", got)
+	}
 }
 
 func TestFactsThatDontComeAreUnknown(t *testing.T) {

@@ -49,6 +49,7 @@ type Machine struct {
 	refused      refusal
 	ids          []seenID
 	lostEdge     bool // mains was lost in this step
+	lowEdge      bool // the battery got low in this step
 }
 
 // phase is where shutting_down and rebooting stand.
@@ -132,7 +133,7 @@ type Record struct {
 // Restore makes the machine of one recorder from its records, oldest first, and
 // counts this start. damaged says that the journal was damaged before its end.
 func Restore(c Config, now Instant, records []Record, damaged bool) (*Machine, Output) {
-	m := &Machine{cfg: c, timers: c.Timers.withDefaults(), started: now, since: now, damaged: damaged}
+	m := &Machine{cfg: c, timers: c.Timers.withDefaults().atLeast(), started: now, since: now, damaged: damaged}
 	m.d.State = Running
 	if n := len(records); n > 0 {
 		m.d = records[n-1].Memory.clone()
@@ -196,7 +197,7 @@ func (m *Machine) Step(now Instant, e Event) Output {
 }
 
 func (m *Machine) step(now Instant) {
-	m.now, m.out, m.notes, m.lostEdge = now, Output{Wake: -1}, nil, false
+	m.now, m.out, m.notes, m.lostEdge, m.lowEdge = now, Output{Wake: -1}, nil, false, false
 }
 
 func (m *Machine) finishStep() Output {
@@ -349,7 +350,7 @@ func (m *Machine) committed(c Committed) {
 		return
 	}
 	switch {
-	case pending == Collect || pending == Look:
+	case pending == Collect || pending == Look || pending == CollectAfter:
 		m.do(pending)
 	case pending == PutShutdown || pending == PutReboot:
 		m.putHeld(pending)
@@ -521,6 +522,7 @@ func (m *Machine) hearsMains(e Mains) {
 	if e.Lost && !m.mains.Lost {
 		m.lostEdge = true
 	}
+	m.lowEdge = e.Low && !m.mains.Low
 	if m.mains.Lost {
 		m.back = m.now
 	}

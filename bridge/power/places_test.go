@@ -62,20 +62,25 @@ func (h *hand) command(a power.Action, by string) power.Command {
 	return power.Command{Action: a, ID: id, At: h.now.Wall, By: by, Content: uint64(h.ids)}
 }
 
-// goesOn takes n next steps of an ordinary sequence.
+// next takes the next step of an ordinary sequence, whatever that is.
+func (h *hand) next() {
+	switch h.open.Kind {
+	case power.Collect, power.Look:
+		h.tell(power.Collected{Number: h.open.Number, Facts: goodFacts(30 * time.Hour)})
+	case power.PutShutdown, power.PutReboot:
+		h.tell(power.PutDone{Number: h.open.Number, Outcome: power.Done})
+	case power.CollectAfter:
+		h.tell(power.Verified{Number: h.open.Number, After: goodAfter()})
+	default:
+		h.pass(10 * time.Second)
+		h.tell(power.Tick{})
+	}
+}
+
+// goesOn takes n of them.
 func (h *hand) goesOn(n int) *hand {
 	for range n {
-		switch h.open.Kind {
-		case power.Collect, power.Look:
-			h.tell(power.Collected{Number: h.open.Number, Facts: goodFacts(30 * time.Hour)})
-		case power.PutShutdown, power.PutReboot:
-			h.tell(power.PutDone{Number: h.open.Number, Outcome: power.Done})
-		case power.CollectAfter:
-			h.tell(power.Verified{Number: h.open.Number, After: goodAfter()})
-		default:
-			h.pass(10 * time.Second)
-			h.tell(power.Tick{})
-		}
+		h.next()
 		h.settle()
 	}
 	return h

@@ -10,6 +10,9 @@ type Instant struct {
 	Mono time.Duration
 }
 
+// plus is d later, in both clocks.
+func (i Instant) plus(d time.Duration) Instant { return Instant{i.Wall.Add(d), i.Mono + d} }
+
 func (i Instant) never() bool { return i.Wall.IsZero() }
 
 // since is the time from o to i; a long time if o never was.
@@ -225,7 +228,7 @@ type Reading struct {
 	At       Instant
 	Watts    float64
 	Retained bool
-	Stamp    string // its own time or counter; "" if it carries none
+	Stamp    string // time or counter of the measurement, not of the message; "" if it carries none
 }
 
 // SignedIn is an answer to a request with credentials.

@@ -125,6 +125,8 @@ func Preflight(f Facts, c Circumstances) []Finding {
 	switch {
 	case f.Right.Told == No:
 		add(Hard, "right", "The account may not shut the recorder down.", "Give the user the right Remote: Shutdown/Reboot.", f.Right.Evidence)
+	case f.Right.Told != Yes && c.Action == Drill:
+		add(Info, "right", "It isn't known whether the account may shut the recorder down.", "The drill shows it.", f.Right.Evidence)
 	case f.Right.Told != Yes && !drilled && hands:
 		add(Soft, "right", "It isn't known whether the account may shut the recorder down.", "A drill proves it.", f.Right.Evidence)
 	}

@@ -830,14 +830,22 @@ func TestAVerificationIsAskedForAgain(t *testing.T) {
 	if !slices.Contains([]string{"booting"}, b.m.Position()) {
 		t.Error(b.m.Position())
 	}
-	// A late record: it is asked once more.
+	// It falls due with a command whose record is late, so it wasn't started.
 	b = resting(t, power.Booting, "", power.RelayOn, nil)
-	b.hold = true
-	b.asks(power.PowerOn)
-	first := b.record.Number()
 	b.signsIn()
-	b.tell(power.Committed{Number: first, Commit: power.Late})
-	b.at("booting")
+	b.tell(power.Verified{Number: b.effect.Number, After: power.After{Serial: ownSerial, ClockWrong: yes(true)}})
+	b.now = power.Instant{Wall: b.now.Wall.Add(30 * time.Second), Mono: b.now.Mono + 30*time.Second}
+	for _, c := range []power.Commit{power.Late, power.Failed} {
+		n = len(b.effects)
+		b.hold = true
+		b.asks(power.PowerOn)
+		b.commit(c)
+		if got := b.effects[n:]; !slices.Equal(got, []power.EffectKind{power.CollectAfter, power.CollectAfter}) {
+			t.Errorf("%s: %v", c, got)
+		}
+		b.tell(power.Verified{Number: b.effect.Number, After: power.After{Serial: ownSerial, ClockWrong: yes(true)}})
+		b.now = power.Instant{Wall: b.now.Wall.Add(30 * time.Second), Mono: b.now.Mono + 30*time.Second}
+	}
 }
 
 func TestWhatAnUncleanStopMeans(t *testing.T) {

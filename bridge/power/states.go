@@ -74,20 +74,19 @@ func (m *Machine) everywhere() bool {
 		return false
 	}
 	if m.d.State == Confirming && m.d.Seq.WasDown {
-		m.off_("relay off while this program was away")
+		m.toOff("relay off while this program was away")
 		return true
 	}
-	m.backToAttention(PowerLost, "relay off, not by us")
-	return true
-}
-
-// backToAttention also gives the verdict that a checked command still waits for.
-func (m *Machine) backToAttention(r Reason, row string) {
-	if m.d.Seq.Asked {
-		m.d.Seq.Asked = false
-		m.refuse(m.d.Seq.Command, string(r), "the recorder lost its power")
+	if m.is(Unproven) { // as its sentence says
+		m.toOff("relay off, not by us: unproven")
+		return true
 	}
-	m.attention(r, row)
+	if m.d.Seq.Asked { // its verdict
+		m.d.Seq.Asked = false
+		m.refuse(m.d.Seq.Command, string(PowerLost), "the recorder lost its power")
+	}
+	m.attention(PowerLost, "relay off, not by us")
+	return true
 }
 
 func later(a, b Instant) Instant {
@@ -148,8 +147,9 @@ func (m *Machine) checking() bool {
 	case m.open != 0:
 		m.open = 0
 		m.collected(Facts{})
-	case m.again.never() || m.after(m.again, 0):
+	case m.again.never() || m.lowEdge || m.after(m.again, 0):
 		m.again = Instant{}
+		m.lowEdge = false
 		m.since = m.now
 		m.do(Collect)
 	default:
@@ -218,7 +218,7 @@ func (m *Machine) collected(f Facts) {
 		m.finish(Finished, "", m.planned(left))
 		m.backTo("checked", Finished, "", "")
 	case len(left) > 0 && s.Action == Outage:
-		m.again = Instant{m.now.Wall.Add(checkAgain), m.now.Mono + checkAgain}
+		m.again = m.now.plus(checkAgain)
 	case len(left) > 0:
 		m.refused = refusal{s.Action, m.now, ids(left)}
 		m.backTo("blocked", Undone, left[0].ID, blocked(left, s.Command.person()))
@@ -407,7 +407,7 @@ func (m *Machine) putDone(o Outcome, detail string) {
 			return
 		}
 		m.to(Checking, "busy")
-		m.again = Instant{m.now.Wall.Add(busyAgain), m.now.Mono + busyAgain}
+		m.again = m.now.plus(busyAgain)
 	case NotSent:
 		m.unput()
 		s.NotSent++
@@ -419,7 +419,7 @@ func (m *Machine) putDone(o Outcome, detail string) {
 			return
 		}
 		m.phase = waiting
-		m.again = Instant{m.now.Wall.Add(sendAgain), m.now.Mono + sendAgain}
+		m.again = m.now.plus(sendAgain)
 	}
 }
 
@@ -434,7 +434,7 @@ func (m *Machine) cantPut(row, reason, message string) {
 	case s.Action == Outage:
 		s.NotSent, s.BusyTimes = 0, 0
 		m.to(Checking, row)
-		m.again = Instant{m.now.Wall.Add(checkAgain), m.now.Mono + checkAgain}
+		m.again = m.now.plus(checkAgain)
 	default:
 		m.backTo(row, Undone, reason, message)
 	}
@@ -542,7 +542,7 @@ func (m *Machine) presumedOff() bool {
 		m.bootOnLife("alive")
 	case m.relayNow() == RelayOff:
 		m.failDrill("unproven")
-		m.off_("relay off, not by us: unproven")
+		m.toOff("relay off, not by us: unproven")
 	case m.proven():
 		m.toSafe()
 	case s.Action == Drill && m.personProof() && m.canSwitchOff():
@@ -573,7 +573,7 @@ func (m *Machine) waitedForProof() bool {
 // judgePresumption notes whether a silence that begins now may be presumed upon.
 func (m *Machine) judgePresumption(at Instant) {
 	s := &m.d.Seq
-	if limit := max(m.timers.GoingDown, 2*m.d.Learned.ToSilence); at.since(s.PutAt) > limit {
+	if limit := max(m.timers.GoingDown, 2*m.d.Learned.ToSilence); m.sincePut(at) > limit {
 		s.NoPresumption = true
 	}
 }
@@ -591,7 +591,7 @@ func (m *Machine) safe() bool {
 	case m.lifeSince(m.since):
 		m.attention(CameBack, "alive")
 	case m.relayNow() == RelayOff:
-		m.off_("relay off, not by us")
+		m.toOff("relay off, not by us")
 	case !m.powerProof():
 		m.to(Confirming, "proof void or lapsed")
 	case m.canSwitchOff() && m.durable():
@@ -621,7 +621,7 @@ func (m *Machine) cut(p Proof, row string) {
 
 func (m *Machine) switchOff() {
 	m.d.Seq.Offs++
-	m.again = Instant{m.now.Wall.Add(m.timers.ReadBack), m.now.Mono + m.timers.ReadBack}
+	m.again = m.now.plus(m.timers.ReadBack)
 	m.do(SwitchOff)
 }
 
@@ -677,7 +677,7 @@ func (m *Machine) cuttingOff() bool {
 	case m.lifeSince(m.since):
 		m.attention(CameBack, "alive")
 	case m.readBackOff():
-		m.off_("relay read back off")
+		m.toOff("relay read back off")
 	case off:
 		return false
 	case !m.standsForCut():
@@ -692,8 +692,8 @@ func (m *Machine) cuttingOff() bool {
 	return true
 }
 
-// off_ follows a relay that is read as off.
-func (m *Machine) off_(row string) {
+// toOff follows a relay that is read as off.
+func (m *Machine) toOff(row string) {
 	m.to(Off, row)
 	if !m.d.Seq.Owed {
 		m.finish(Finished, "off", m.Status())
@@ -725,7 +725,7 @@ func (m *Machine) switchOn(row string) {
 func (m *Machine) tryOn() {
 	wait := min(firstOnAgain<<min(m.tries, 10), lastOnAgain)
 	m.tries++
-	m.again = Instant{m.now.Wall.Add(wait), m.now.Mono + wait}
+	m.again = m.now.plus(wait)
 	m.do(SwitchOn)
 }
 
@@ -797,6 +797,7 @@ func (m *Machine) booting() bool {
 func (m *Machine) bootFailed() {
 	if !m.d.Seq.Cycled && m.offWatts() <= diskWatts && m.proven() && m.canSwitchOff() {
 		m.d.Seq.Cycled = true
+		m.failDrill(string(BootFailed))
 		m.owe()
 		m.cut(ProofPower, "no answer, power proof")
 		return
@@ -817,7 +818,7 @@ func (m *Machine) verified(a After) {
 		m.failDrill("unclean_stop")
 	}
 	if !normal(m.items) {
-		m.again = Instant{m.now.Wall.Add(verifyAgain), m.now.Mono + verifyAgain}
+		m.again = m.now.plus(verifyAgain)
 		return
 	}
 	if s.Action == Drill && s.Drill.Failed == "" && s.Drill.Leg < 2 {
@@ -872,7 +873,7 @@ func (m *Machine) attending() bool {
 	case CutUnconfirmed:
 		switch {
 		case m.readBackOff():
-			m.off_("relay read back off")
+			m.toOff("relay read back off")
 			return true
 		case m.d.Seq.Cuts < cutTries && m.proven() && m.canSwitchOff():
 			m.cut(ProofPower, "a whole new proof")

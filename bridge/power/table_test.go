@@ -36,7 +36,7 @@ func expand(column string) []string {
 			}
 			column = "attention(*)"
 		} else {
-			for _, p := range strings.Split(but, ", ") {
+			for _, p := range expand(but) {
 				without[p] = true
 			}
 			column = "*"

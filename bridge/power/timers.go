@@ -40,6 +40,17 @@ func (t Timers) withDefaults() Timers {
 	}
 }
 
+// atLeast raises what a proof rests on to its defaults, whoever forgot to
+// Validate. Quiet depends on what a drill taught.
+func (t Timers) atLeast() Timers {
+	least := Timers{}.withDefaults()
+	t.Presumption = max(t.Presumption, least.Presumption)
+	t.Dwell = max(t.Dwell, least.Dwell)
+	t.Settle = max(t.Settle, least.Settle)
+	t.MinOff = max(t.MinOff, least.MinOff)
+	return t
+}
+
 func or(d, otherwise time.Duration) time.Duration {
 	if d == 0 {
 		return otherwise
@@ -53,7 +64,7 @@ func (c Config) Validate(l Learned) error {
 	t, d := c.Timers.withDefaults(), Timers{}.withDefaults()
 	quiet := d.Quiet
 	if l.Passed {
-		quiet = min(quiet, 2*l.Gap)
+		quiet = l.leastQuiet()
 	}
 	var wrong []error
 	for _, row := range []struct {

@@ -431,6 +431,9 @@ func TestTimersMayBeMadeSlowerAndFasterOnlyByADrill(t *testing.T) {
 		{"a shorter quiet without a drill", power.Timers{Quiet: quiet - time.Second}, power.Learned{}, "quiet"},
 		{"quiet of twice the gap that a drill learned", power.Timers{Quiet: 80 * time.Second}, short, ""},
 		{"less than that", power.Timers{Quiet: 79 * time.Second}, short, "quiet"},
+		{"a shorter quiet after a drill that saw hardly a gap", power.Timers{Quiet: quiet - time.Second}, power.Learned{Passed: true, Gap: 10*time.Second - 1}, "quiet"},
+		{"a quiet of twice the shortest gap", power.Timers{Quiet: 20 * time.Second}, power.Learned{Passed: true, Gap: 10 * time.Second}, ""},
+		{"a shorter quiet after a long gap", power.Timers{Quiet: quiet - time.Second}, power.Learned{Passed: true, Gap: 2 * time.Minute}, "quiet"},
 		{"all of them longer", power.Timers{Quiet: time.Hour, Dwell: time.Minute, Settle: time.Minute, MinOff: time.Minute, Presumption: time.Hour}, power.Learned{}, ""},
 		{"a negative countdown", power.Timers{Countdown: -1}, short, "countdown"},
 		{"a boot of two days", power.Timers{Boot: 48 * time.Hour}, short, "boot"},
@@ -444,3 +447,44 @@ func TestTimersMayBeMadeSlowerAndFasterOnlyByADrill(t *testing.T) {
 		}
 	}
 }
+
+func TestAShorterQuietCountsAsLongAsItsDrill(t *testing.T) {
+	for _, x := range []struct {
+		name  string
+		drill power.Learned
+		want  time.Duration
+	}{
+		{"its drill counts", power.Learned{Passed: true, Firmware: firmware, Gap: 40 * time.Second}, 80 * time.Second},
+		{"the firmware is new", power.Learned{Passed: true, Firmware: "V4.0.0", Gap: 40 * time.Second}, quiet},
+		{"the drill saw hardly a gap", power.Learned{Passed: true, Firmware: firmware, Gap: 9 * time.Second}, quiet},
+		{"there is none", power.Learned{}, quiet},
+	} {
+		b := proving(t, func(c *power.Config, d *power.Memory) { c.Timers.Quiet, d.Learned = 80*time.Second, x.drill })
+		b.silentUntil(10*time.Minute, 9, func() bool { return b.m.State() == power.PresumedOff })
+		b.at("presumed_off")
+		between(t, x.name, b.quietFor(), x.want, x.want+2*time.Second)
+	}
+}
+
+func TestTimersThatNobodyValidatedProveNothingEarlier(t *testing.T) {
+	hasty := power.Timers{Dwell: 1, Settle: 1, Quiet: 1, Presumption: 1, MinOff: 1}
+	b := proving(t, func(c *power.Config, _ *power.Memory) { c.Timers = hasty })
+	b.silentUntil(10*time.Minute, 0.4, func() bool { return b.m.State() == power.Safe || b.m.State() == power.Cutting })
+	between(t, "safe", b.quietFor(), dwell+settles, dwell+settles+2*time.Second)
+	b.relay(power.RelayOff)
+	b.pass(dwell)
+	b.at("off")
+	b.asks(power.PowerOn)
+	b.pass(minimumOff - 1)
+	b.at("off")
+	b.pass(1)
+	b.at("powering_on")
+
+	b = presumingHome(t, func(c *power.Config, _ *power.Memory) { c.Timers = hasty }, func(*bench) {})
+	b.asks(power.PowerOn) // power is owed
+	b.silentUntil(time.Hour, 9, func() bool { return b.m.Proof() == power.ProofPresumed })
+	between(t, "presumption", b.quietFor(), presumption, presumption+2*time.Second)
+}
+
+// quietFor is how long the recorder has been silent, by what was probed.
+func (b *bench) quietFor() time.Duration { return b.now.Mono - b.silentSince }
