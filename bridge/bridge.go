@@ -250,10 +250,13 @@ func (b *Bridge) command(now time.Time, m mqtt.Incoming) {
 	if v == nil {
 		return
 	}
+	h := &handover{told: make(chan struct{})}
 	if ok {
-		v = b.deliver(t, v)
+		v = b.deliver(t, v, h)
 	}
 	b.site.verdict(t.name, v)
+	h.accepted = v.EventType == verdictAccepted
+	close(h.told)
 	if v.EventType != verdictAccepted {
 		b.site.cfg.Log.Warn("command refused", keyRecorder, t.name, keyAction, act, keyReason, v.Message)
 	}
@@ -280,8 +283,23 @@ func (b *Bridge) route(topic string) (t target, a action, ok bool) {
 	return t, a, true
 }
 
-// deliver hands an accepted command over; a full inbox refuses it.
-func (b *Bridge) deliver(t target, v *verdict) *verdict {
+// handover lets the recorders that got a command begin once its verdict is
+// published: what came of it is told after "accepted", and nobody carries out
+// what another's full inbox refused.
+type handover struct {
+	told     chan struct{} // closed when the verdict is published
+	accepted bool          // not read before told is closed
+}
+
+// ordered is an accepted command on its way to a recorder.
+type ordered struct {
+	command any // retry or snap
+	*handover
+}
+
+// deliver hands an accepted command over; a full inbox refuses it, for all that
+// it was meant for.
+func (b *Bridge) deliver(t target, v *verdict, h *handover) *verdict {
 	names := []string{t.name}
 	if t.name == discovery.SiteTarget {
 		names = b.names
@@ -292,7 +310,7 @@ func (b *Bridge) deliver(t target, v *verdict) *verdict {
 			m = snap{id: v.ID, by: v.By, camera: t.camera}
 		}
 		select {
-		case b.recorders[name].inbox <- m:
+		case b.recorders[name].inbox <- ordered{m, h}:
 		default:
 			return &verdict{EventType: verdictRefused, ID: v.ID, Action: v.Action, By: v.By, Camera: v.Camera, Reason: "busy",
 				Message: fmt.Sprintf("recorder %s has too much to do; try again", name)}

@@ -34,6 +34,7 @@ type world struct {
 	recorders map[string]*nvrtest.Recorder
 	config    bridge.Config
 	log       *safeBuffer
+	made      func(*bridge.Bridge) // of each bridge before it runs; or nil
 	stop      func()
 }
 
@@ -90,6 +91,9 @@ func (w *world) start() {
 	b, err := bridge.New(w.config)
 	if err != nil {
 		w.t.Fatal(err)
+	}
+	if w.made != nil {
+		w.made(b)
 	}
 	ctx, cancel := context.WithCancel(w.t.Context())
 	done := make(chan struct{})

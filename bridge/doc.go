@@ -25,7 +25,8 @@
 //
 // The loop of Run takes it from mqtt's inbox, its gatekeeper (command.go) judges
 // retained, expired, repeated and malformed ones, and an accepted one goes to
-// the recorder's inbox without waiting. Verdict and outcome are published.
+// the recorder's inbox without waiting. The recorder begins when the verdict is
+// published, and tells the outcome.
 //
 // # Who owns what
 //

@@ -20,3 +20,7 @@ func Route(base, recorder, topic string) (name, camera, act string, ok bool) {
 
 // recorderAlias keeps the type apart from the parameter of Route.
 type recorderAlias = recorder
+
+// NoRoom lets a recorder take no message, as one whose inbox is full. It comes
+// before Run.
+func (b *Bridge) NoRoom(recorder string) { b.recorders[recorder].inbox = nil }

@@ -48,7 +48,7 @@ type recorder struct {
 
 	// inbox has room for inboxSize messages; a sender that must not wait tells
 	// when it is full.
-	inbox     chan any       // answer, retry, snap, or what listen tells
+	inbox     chan any       // answer, ordered, or what listen tells
 	listeners sync.WaitGroup // the stream's goroutine, if there is one
 
 	// All below is owned by the loop.
@@ -289,14 +289,26 @@ func (r *recorder) handle(ctx context.Context, m any) (full bool) {
 		r.streamOpens(m.at)
 	case streamEnded:
 		r.streamEnds(m)
-	case retry:
-		r.trySignIn(m)
-	case snap:
-		r.snap(m)
+	case ordered:
+		if <-m.told; m.accepted { // Run tells it at once
+			r.carryOut(m.command)
+		}
 	default:
 		panic("bridge: unknown message")
 	}
 	return true
+}
+
+// carryOut begins an accepted command.
+func (r *recorder) carryOut(command any) {
+	switch c := command.(type) {
+	case retry:
+		r.trySignIn(c)
+	case snap:
+		r.snap(c)
+	default:
+		panic("bridge: unknown command")
+	}
 }
 
 // sameBox compares identities without hyphens: firmwares print them differently.

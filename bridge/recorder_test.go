@@ -229,6 +229,29 @@ func (w *world) results(target string) string {
 	return strings.Join(words, " ")
 }
 
+func TestACommandForAllIsCarriedOutByAllOrByNone(t *testing.T) {
+	for _, tt := range []struct{ full, want string }{
+		{"", "accepted done done"},
+		{"shed", "refused:busy"},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			w := newWorld(t, nil)
+			w.add("garage", nvrtest.Config{})
+			w.add("shed", nvrtest.Config{})
+			if tt.full != "" {
+				w.made = func(b *bridge.Bridge) { b.NoRoom(tt.full) }
+			}
+			w.start()
+			time.Sleep(time.Minute)
+			w.broker.Publish("hikbridge/command/site/retry_sign_in", []byte("PRESS"), false)
+			time.Sleep(time.Minute)
+			if got := w.results("site"); got != tt.want {
+				t.Errorf("with %q full: %q, want %q", tt.full, got, tt.want)
+			}
+		})
+	}
+}
+
 func TestTheLoginLimitHoldsOverACrashLoopOfTheBridge(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, map[string]nvrtest.Config{"garage": {Lock: nvrtest.LockEvery}})
