@@ -18,6 +18,9 @@ type Learned struct {
 	Halted    float64
 	OffWatts  float64
 	Blind     bool // the meter can't tell a boot from a halt
+	// Answers: a drill failed as the recorder still answered, and its log tells
+	// that it had halted cleanly. Such a one can't be proven off.
+	Answers bool
 }
 
 // on says that a drill was passed on this firmware.
@@ -95,6 +98,17 @@ func (m *Machine) learnHalted() {
 		}
 	}
 	d.ToSilence = m.seen.began.since(m.d.Seq.PutAt)
+}
+
+// learnAnswers learns from a drill that failed since the recorder stayed on: if
+// somebody switched it off and on, and its log knows of a clean stop, it had
+// halted, and answered all the same.
+func (m *Machine) learnAnswers() {
+	s := &m.d.Seq
+	if s.Action != Drill || s.Drill.Leg < 2 || s.Drill.Failed != string(StillOn) || item(m.items, "clean_stop") != Yes {
+		return
+	}
+	m.d.Learned = Learned{Firmware: m.d.Firmware, At: m.now.Wall, Answers: true}
 }
 
 // passDrill learns, if everything was as it should be; only a drill is ever proven.

@@ -385,3 +385,61 @@ func TestADrillWhoseRestartNeededAPowerCycleHasFailed(t *testing.T) {
 		t.Error("it has passed")
 	}
 }
+
+func TestADrillLearnsThatAHaltedRecorderStillAnswers(t *testing.T) {
+	for _, row := range []struct {
+		name      string
+		cleanStop power.Seen
+		learned   bool
+	}{
+		{"the log tells a clean stop", yes(true), true},
+		{"an unclean one: it hadn't halted", yes(false), false},
+		{"none", power.Seen{}, false},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			b := usually(func(r *rehearsal) {
+				r.config = noMeterNoDrill
+				r.toSilence = 95 * time.Second
+				r.before = func(b *bench) {
+					b.at("shutting_down") // once more
+					b.collected(b.facts())
+					b.put(power.Done)
+					for range 19 {
+						b.pass(5 * time.Second)
+						b.probe(power.Alive)
+					}
+					b.at("attention(still_on)")
+					b.gave(power.Drill, power.Undone, "still_on")
+				}
+			}).play(t) // the silence at its end is the cord in somebody's hand
+			b.at("presumed_off")
+			b.uptime = time.Minute
+			b.signsIn()
+			b.boots(2, rehearsal{verified: func(_ int, a *power.After) { a.CleanStop = row.cleanStop }})
+			for range 70 {
+				b.pass(10 * time.Second)
+				b.signsIn()
+			}
+			b.at("running")
+			l := b.m.Memory().Learned
+			if l.Answers != row.learned || l.Passed {
+				t.Fatalf("learned %+v", l)
+			}
+			b.asks(power.Shutdown, "often", "right", "plug")
+			b.collected(b.facts())
+			b.pass(10 * time.Second)
+			for b.m.State() != power.Attention {
+				if b.m.State() == power.ShuttingDown {
+					b.collected(b.facts())
+					b.put(power.Done)
+				}
+				b.pass(5 * time.Second)
+				b.probe(power.Alive)
+			}
+			b.at("attention(still_on)")
+			if got := strings.Contains(b.m.Status(), "a drill showed"); got != row.learned {
+				t.Errorf("status: %s", b.m.Status())
+			}
+		})
+	}
+}

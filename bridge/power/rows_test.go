@@ -1928,6 +1928,12 @@ func TestStatusAlsoSays(t *testing.T) {
 			b.tell(power.SignedIn{At: b.now, Serial: strings.Repeat("x", 101)})
 			return b
 		}, "Another device answers at the recorder's address: " + strings.Repeat("x", 100) + "."},
+		{"life after our own cut, which is read back then", func() *bench {
+			b := beingCut(t)
+			b.probe(power.Alive)
+			b.relay(power.RelayOff)
+			return b
+		}, "The plug is off. This bridge switched it off, and something answered"},
 		{"an outage without a drill", func() *bench {
 			b := dark(t, func(_ *power.Config, d *power.Memory) { d.Learned = power.Learned{} }, power.Mains{})
 			b.collected(b.facts())

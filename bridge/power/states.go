@@ -834,6 +834,7 @@ func (m *Machine) verified(a After) {
 func (m *Machine) ends(verdict, row string) {
 	s := &m.d.Seq
 	m.passDrill(verdict)
+	m.learnAnswers()
 	switch {
 	case s.Action == Drill && s.Drill.Failed != "":
 		m.finish(Undone, s.Drill.Failed, "the drill has failed: "+s.Drill.Failed)

@@ -76,6 +76,9 @@ func (m *Machine) attentionStatus() string {
 	s := &m.d.Seq
 	switch m.d.Why {
 	case StillOn:
+		if l := m.d.Learned; l.Answers && l.Firmware == m.d.Firmware {
+			return "The recorder was asked to shut down and still answers; a drill showed that it does so when it has halted. Look at its screen, then unplug it by hand."
+		}
 		return "The recorder was asked to shut down and still answers. Its power was kept. If its screen says that it has halted, switch it off and on by hand."
 	case CameBack:
 		return "The recorder was taken for off, and something answers at its address again. Nothing more is switched off."
@@ -89,6 +92,9 @@ func (m *Machine) attentionStatus() string {
 	case CutUnconfirmed:
 		return "It isn't known whether the plug has switched off. Look at it."
 	case PowerLost:
+		if !m.sentOff.never() {
+			return "The plug is off. This bridge switched it off, and something answered at the recorder's address afterwards: look at the recorder."
+		}
 		return "The plug was switched off, not by this bridge, before the recorder was proven off."
 	case WrongDevice:
 		return "Another device answers at the recorder's address: " + clip(strings.TrimSpace(m.seen.other), 100) + "."
