@@ -105,7 +105,7 @@ func (m *Machine) learnHalted() {
 // halted, and answered all the same.
 func (m *Machine) learnAnswers() {
 	s := &m.d.Seq
-	if s.Action != Drill || s.Drill.Leg < 2 || s.Drill.Failed != string(StillOn) || item(m.items, "clean_stop") != Yes {
+	if s.Action != Drill || s.Drill.Failed != string(StillOn) || item(m.items, "clean_stop") != Yes {
 		return
 	}
 	m.d.Learned = Learned{Firmware: m.d.Firmware, At: m.now.Wall, Answers: true}

@@ -442,4 +442,28 @@ func TestADrillLearnsThatAHaltedRecorderStillAnswers(t *testing.T) {
 			}
 		})
 	}
+	// A shutdown that ends the same way teaches nothing.
+	b := running(t, nil)
+	before := b.m.Memory().Learned
+	b.accepted(power.Shutdown)
+	for range 2 {
+		for range 19 {
+			b.pass(5 * time.Second)
+			b.probe(power.Alive)
+		}
+		if b.m.State() == power.ShuttingDown {
+			b.collected(b.facts())
+			b.put(power.Done)
+		}
+	}
+	b.at("attention(still_on)")
+	b.silentFor(20*time.Second, -1)
+	b.at("confirming")
+	b.uptime = time.Minute
+	b.signsIn()
+	b.boots(2, rehearsal{})
+	b.at("running")
+	if l := b.m.Memory().Learned; l != before {
+		t.Errorf("learned %+v", l)
+	}
 }

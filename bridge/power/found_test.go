@@ -136,3 +136,30 @@ func TestALateRecordIsAnsweredAlsoAfterANewerOne(t *testing.T) {
 		t.Errorf("it cuts for ever %s", h.wrong)
 	}
 }
+
+func TestABatteryThatGetsLowIsntKeptWaitingAndNothingElseHurries(t *testing.T) {
+	b := dark(t, nil, power.Mains{})
+	b.collected(b.facts(func(f *power.Facts) { f.Upgrading.Told = power.Yes }))
+	checks := func() (n int) {
+		for _, e := range b.effects {
+			if e == power.Collect {
+				n++
+			}
+		}
+		return n
+	}
+	for _, row := range []struct {
+		tells power.Mains
+		want  int
+	}{{power.Mains{}, 1}, {power.Mains{Low: true}, 2}, {power.Mains{Low: true}, 2}} {
+		row.tells.Lost, row.tells.Outage = true, 1
+		b.pass(time.Second)
+		b.tell(row.tells)
+		if n := checks(); n != row.want {
+			t.Errorf("%d checks after %+v, not %d", n, row.tells, row.want)
+		}
+		if n := checks(); n == 2 {
+			b.collected(b.facts(func(f *power.Facts) { f.Upgrading.Told = power.Yes }))
+		}
+	}
+}
