@@ -395,7 +395,7 @@ func TestSim(t *testing.T) {
 	}
 	group.Wait()
 	if bad > 0 {
-		t.Errorf("%d seeds of %d show a violation; go test -run Sim -seed N replays one", bad, *seedsFlag)
+		t.Errorf("%d seeds of %d show a violation; go test ./bridge/power -run Sim -seed N replays one", bad, *seedsFlag)
 	}
 	if os.Getenv("SIM_COUNTS") != "" {
 		for _, k := range slices.Sorted(maps.Keys(seen)) {
