@@ -88,6 +88,8 @@ type Recorder struct {
 	// its disks. OldestRecording: the time of any was told. Newest: it is known
 	// which firmware is the newest for it.
 	Triggers, Storage, OldestRecording, Newest bool
+	// Plug: a plug is configured that the bridge can switch on.
+	Plug bool
 	// Events are the event types of the recorder itself that reach the bridge, by
 	// its words; see [EventName].
 	Events []string

@@ -20,7 +20,7 @@ func nvr() discovery.Recorder {
 		Manufacturer: "Hikvision", Model: "DS-7608NXI-I2/8P/S", Serial: serial, MAC: "e0:44:cf:0b:a7:98",
 		Firmware: "V4.62.210 build 230619", Hardware: "0100000092010000", ConfigurationURL: "http://192.0.2.10",
 		Uptime: true, CPU: true, Memory: true, Clock: true, CamerasOnline: true,
-		Triggers: true, Storage: true, Recording: true, OldestRecording: true, Newest: true,
+		Triggers: true, Storage: true, Recording: true, OldestRecording: true, Newest: true, Plug: true,
 		Events: []string{"poe", "network", "ip_conflict", "illegal_access", "disk_full", "input_1"},
 		Disks:  []discovery.Disk{{ID: "1", Used: true, Size: true, Temperature: true, SelfTest: true}},
 		Cameras: []discovery.Camera{

@@ -24,7 +24,7 @@ const press = `{"id":"{{ this.context.id }}-{{ (now().timestamp()*1000)|int }}",
 	`"at":{{ now().timestamp()|int }},"by":"{{ this.context.user_id or 'automation' }}"}`
 
 // The wire form uses Home Assistant's abbreviations, which keep a camera, and a
-// recorder with 4 disks, below 20 KB: what MQTT Explorer shows of a message. Home
+// recorder with 2 disks, below 20 KB: what MQTT Explorer shows of a message. Home
 // Assistant and brokers take more. Keys that not every version knows stand in
 // components only, where an unknown one is ignored; anywhere else it costs the
 // document. Availability is always a list: the device's at the root, and in a
@@ -74,6 +74,7 @@ type wireComponent struct {
 	QoS             int         `json:"qos"`
 	Class           string      `json:"dev_cla,omitempty"`
 	Options         []string    `json:"ops,omitempty"`
+	OffDelay        int         `json:"off_dly,omitempty"`
 	EventTypes      []string    `json:"evt_typ,omitempty"`
 	Unit            string      `json:"unit_of_meas,omitempty"`
 	StateClass      string      `json:"stat_cla,omitempty"`
@@ -158,7 +159,8 @@ func (e Entity) onWire(inherited []string) wireComponent {
 	w := wireComponent{
 		Platform: e.Platform, Name: e.Name, UniqueID: e.UniqueID, EntityID: e.EntityID,
 		StateTopic: e.StateTopic, AttributesTopic: e.AttributesTopic, CommandTopic: e.CommandTopic, QoS: 1,
-		Class: e.Class, Options: e.Options, EventTypes: e.EventTypes, Unit: e.Unit, StateClass: e.StateClass, Category: e.Category, Icon: e.Icon,
+		Class: e.Class, Options: e.Options, OffDelay: e.OffDelay, EventTypes: e.EventTypes, Unit: e.Unit, StateClass: e.StateClass,
+		Category: e.Category, Icon: e.Icon,
 	}
 	if e.Platform == Image {
 		w.StateTopic, w.ImageTopic, w.ContentType = "", e.StateTopic, "image/jpeg"

@@ -38,6 +38,7 @@ type wire struct {
 		Attributes   string              `json:"json_attr_t"`
 		Command      string              `json:"cmd_t"`
 		Template     string              `json:"cmd_tpl"`
+		OffDelay     int                 `json:"off_dly"`
 		Availability []map[string]string `json:"avty"`
 		QoS          int                 `json:"qos"`
 	} `json:"cmps"`
@@ -74,7 +75,7 @@ func TestSizesStayBelowWhatToolsShow(t *testing.T) {
 		"unattended_baggage", "object_removed", "license_plate", "video_mismatch"}
 	r := nvr()
 	r.Disks, r.Cameras = nil, nil
-	for i := range 4 {
+	for i := range 2 {
 		r.Disks = append(r.Disks, fullDisk(i+1))
 	}
 	for i := range 64 {
@@ -93,7 +94,7 @@ func TestSizesStayBelowWhatToolsShow(t *testing.T) {
 
 	// More of everything than a recorder has is still far from what brokers take.
 	for i := range 64 {
-		r.Disks = append(r.Disks, fullDisk(i+5))
+		r.Disks = append(r.Disks, fullDisk(i+3))
 		r.Events = append(r.Events, fmt.Sprintf("input_%d", i+1), fmt.Sprintf("virtual_input_%d", i+1))
 	}
 	if d := theBridge().RecorderDocuments(r)[0]; len(d.Payload) > 200_000 {
@@ -163,8 +164,9 @@ func same(t *testing.T, name string, d discovery.Document, entities []discovery.
 		if c.Content != content || !slices.Equal(c.EventTypes, e.EventTypes) || (e.Platform == discovery.Event) != (len(e.EventTypes) > 0) {
 			t.Errorf("%s: %s has types %q, %q", name, e.Key, c.Content, c.EventTypes)
 		}
-		if stateful := e.Platform != discovery.Event && e.Platform != discovery.Image && e.Platform != discovery.Button; e.Retained != stateful {
-			t.Errorf("%s: retained is %v of %s", name, e.Retained, e.Key)
+		stateful := e.Platform != discovery.Event && e.Platform != discovery.Image && e.Platform != discovery.Button
+		if e.Retained != (stateful && e.OffDelay == 0) || c.OffDelay != e.OffDelay {
+			t.Errorf("%s: retained is %v, off delay %d of %s", name, e.Retained, c.OffDelay, e.Key)
 		}
 		if (e.Platform == discovery.Button) == (e.StateTopic != "") || (e.Platform == discovery.Button) != (e.CommandTopic != "") {
 			t.Errorf("%s: %s has state %q and command %q", name, e.Key, e.StateTopic, e.CommandTopic)

@@ -42,6 +42,9 @@ type Entity struct {
 	Class, Unit, StateClass, Icon string
 	// Options are all values that an enum can have.
 	Options []string
+	// OffDelay, in seconds, is when Home Assistant turns a binary sensor off by
+	// itself after an ON that isn't repeated; 0 means never.
+	OffDelay int
 	// EventTypes are all types that an event can have.
 	EventTypes []string
 	Enabled    bool
@@ -59,8 +62,9 @@ type Entity struct {
 	// AttributesTopic carries a JSON object, retained. A button has neither, but a
 	// CommandTopic.
 	StateTopic, AttributesTopic, CommandTopic string
-	// Retained says that the state is published retained: always, but for events
-	// and images. A button has no state and isn't either.
+	// Retained says that the state is published retained: always, but for events,
+	// images, and what has an OffDelay: of that only OFF is, as an ON that a broker
+	// keeps would be shown by whoever connects later. A button has no state.
 	Retained bool
 	// Availability are the topics that must all say online.
 	Availability []string
@@ -112,6 +116,7 @@ func (b Bridge) recorderDevice(r Recorder) device {
 		id: bounded(r.ID), entityID: slug(level(r.Name)), topic: b.RecorderTopic(r.Name), command: b.commands(r.Name),
 		needs: map[availability][]string{
 			bridgeAlone: {b.Availability()},
+			whileIdle:   {b.Availability(), b.IdleAvailability(r.Name)},
 			withDevice:  {b.Availability(), b.RecorderAvailability(r.Name)},
 			withEvents:  {b.Availability(), b.RecorderAvailability(r.Name), b.EventsAvailability(r.Name)},
 		},
@@ -158,7 +163,7 @@ func (d device) entity(r row) Entity {
 	e := Entity{
 		Key: r.key, Name: r.name, Platform: r.platform, Category: r.category,
 		Class: r.class, Unit: r.unit, StateClass: r.stateClass, Icon: r.icon,
-		Options: r.options, EventTypes: r.eventTypes, Enabled: !r.disabled, Availability: d.needs[r.available],
+		Options: r.options, OffDelay: r.offDelay, EventTypes: r.eventTypes, Enabled: !r.disabled, Availability: d.needs[r.available],
 		UniqueID: d.id + "_" + r.key,
 		EntityID: string(r.platform) + "." + slug(d.entityID+"_"+first(r.id, r.key)),
 	}
@@ -166,7 +171,7 @@ func (d device) entity(r row) Entity {
 		e.CommandTopic = d.command + "/" + r.action
 		return e
 	}
-	e.StateTopic, e.Retained = d.topic+"/"+r.key, r.platform != Event && r.platform != Image
+	e.StateTopic, e.Retained = d.topic+"/"+r.key, r.platform != Event && r.platform != Image && r.offDelay == 0
 	if r.attributes {
 		e.AttributesTopic = e.StateTopic + "/attributes"
 	}

@@ -48,7 +48,7 @@ func FuzzDocuments(f *testing.F) {
 		r := discovery.Recorder{
 			ID: serial, Name: name, Title: title, Manufacturer: camera, Model: title, Serial: serial, MAC: serial, Firmware: firmware,
 			Hardware: firmware, ConfigurationURL: url, Uptime: on(0), CPU: on(1), Memory: on(2), Clock: on(3), CamerasOnline: on(4),
-			Triggers: on(12), Storage: on(13), Recording: on(14), OldestRecording: on(15), Newest: on(16), Events: types,
+			Triggers: on(12), Storage: on(13), Recording: on(14), OldestRecording: on(15), Newest: on(16), Plug: on(11), Events: types,
 			Disks: []discovery.Disk{{ID: disk, Used: on(5), Size: on(6), Temperature: on(17), SelfTest: on(18)}, {ID: disk, Name: title}, {ID: channel, Name: camera}},
 			Cameras: []discovery.Camera{
 				{ID: channel, Title: camera, Manufacturer: firmware, Model: title, Serial: serial, Firmware: firmware, Connection: on(7), Reason: on(8), Gone: on(9),

@@ -35,6 +35,27 @@ const (
 	KeyRecordingFailure  = "recording_failure" // also an event type
 )
 
+// Keys of what a recorder's power has, see [PowerStates]. Those of buttons are
+// also their actions.
+const (
+	KeyPowerState      = "power_state"
+	KeySafe            = "safe_to_cut_power"
+	KeyExpectedFinish  = "expected_finish"
+	KeyBlockers        = "blockers"
+	KeyLastPowerAction = "last_power_action"
+	KeyLastDrill       = "last_passed_drill"
+	KeyShutdownSupport = "shutdown_support"
+	KeyProof           = "proof"
+
+	KeyCheck      = "check"
+	KeyShutdown   = "shutdown"
+	KeyPowerOn    = "power_on"
+	KeyCancel     = "cancel"
+	KeyReboot     = "reboot"
+	KeyDrill      = "drill"
+	KeyConfirmOff = "confirm_off"
+)
+
 // Keys of a camera's entities. Its events have others, see [EventKey].
 const (
 	KeyOfflineReason = "offline_reason"
@@ -73,6 +94,27 @@ const (
 func SignInStates() []string {
 	return []string{SignInUnknown, SignInOK, SignInRejected, SignInLocked, SignInPaused}
 }
+
+// PowerStates are the options of [KeyPowerState], in the order of a sequence.
+func PowerStates() []string {
+	return []string{
+		"running", "unreachable", "checking", "counting_down", "shutting_down", "confirming", "presumed_off", "safe",
+		"cutting", "off", "powering_on", "rebooting", "booting", "attention",
+	}
+}
+
+// Proofs are the options of [KeyProof]: what stands for "it is off".
+func Proofs() []string { return []string{"none", "power", "person", "presumed"} }
+
+// Whether a recorder can be shut down from outside.
+const (
+	SupportUnknown = "unknown"
+	SupportYes     = "yes"
+	SupportNo      = "no"
+)
+
+// SupportStates are the options of [KeyShutdownSupport].
+func SupportStates() []string { return []string{SupportUnknown, SupportYes, SupportNo} }
 
 // States of a disk. There is none for a slot without a disk: recorders list
 // ghosts of removed drives, which aren't disks.

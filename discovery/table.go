@@ -14,6 +14,7 @@ type row struct {
 	class, unit, stateClass, icon string
 	category                      Category
 	options                       []string // of a sensor of class enum
+	offDelay                      int      // of a binary sensor, in seconds
 	eventTypes                    []string // of an event
 	attributes                    bool     // has a JSON object beside its state
 	disabled                      bool     // until the owner enables it
@@ -31,6 +32,7 @@ type availability int
 const (
 	withDevice  availability = iota // bridge and recorder
 	bridgeAlone                     // it tells of trouble, or cures it
+	whileIdle                       // bridge, and no sequence of the recorder's power
 	withEvents                      // also the recorder's stream of events
 	withCamera                      // also the camera
 )
@@ -50,6 +52,11 @@ const (
 	celsius     = "°C"
 	measurement = "measurement"
 )
+
+// safeFor is how long a repetition of safe may be late: the bridge repeats it
+// every 3 s. Home Assistant connects to a broker again after 10 s at the earliest,
+// so that an ON of before is never there (tried with 2026.11.0).
+const safeFor = 9
 
 // bridgeRows are the entities of the bridge's own device.
 func bridgeRows() []row {
@@ -72,7 +79,7 @@ func bridgeRows() []row {
 
 // recorderRows are the entities of a recorder, disks last.
 func recorderRows(r Recorder) []row {
-	rows := slices.Concat(linkRows(r), systemRows(r), alarmRows(r))
+	rows := slices.Concat(linkRows(r), powerRows(r), systemRows(r), alarmRows(r))
 	for _, d := range r.Disks {
 		if d.ID != "" {
 			rows = append(rows, diskRows(d)...)
@@ -102,6 +109,45 @@ func linkRows(r Recorder) []row {
 			disabled: true, told: always},
 		{key: KeyEventsNotArriving, name: "Events not arriving", platform: Sensor, stateClass: measurement, category: Diagnostic, icon: "mdi:bell-off-outline",
 			attributes: true, told: r.Triggers},
+	}
+}
+
+// powerRows tell of a recorder's power and change it. They are there when it
+// isn't. Safe to cut power has no class: that of safety means the opposite. Nor
+// does it expire, which would bring an old ON back with Home Assistant's restart.
+// Buttons stay whatever speaks against them, as a command is owed an answer.
+func powerRows(r Recorder) []row {
+	return []row{
+		{key: KeyPowerState, name: "Power state", platform: Sensor, class: classEnum, icon: "mdi:power-settings",
+			options: PowerStates(), available: bridgeAlone, told: always},
+		{key: KeySafe, name: "Safe to cut power", platform: BinarySensor, icon: "mdi:power-plug-off-outline",
+			offDelay: safeFor, available: bridgeAlone, told: always},
+		{key: KeyCheck, name: "Check", platform: Button, icon: "mdi:clipboard-search-outline",
+			action: KeyCheck, available: whileIdle, told: always},
+		{key: KeyShutdown, name: "Shut down", platform: Button, icon: "mdi:power",
+			action: KeyShutdown, available: whileIdle, told: always},
+		{key: KeyPowerOn, name: "Power on", platform: Button, icon: "mdi:power-on",
+			action: KeyPowerOn, available: bridgeAlone, told: r.Plug},
+		{key: KeyCancel, name: "Cancel", platform: Button, icon: "mdi:cancel",
+			action: KeyCancel, available: bridgeAlone, told: always},
+		{key: KeyReboot, name: "Restart", platform: Button, class: "restart",
+			action: KeyReboot, available: whileIdle, told: always},
+		{key: KeyDrill, name: "Shutdown drill", platform: Button, category: Config, icon: "mdi:clipboard-play-outline",
+			action: KeyDrill, available: whileIdle, told: always},
+		{key: KeyConfirmOff, name: "Confirm it is off", platform: Button, category: Config, icon: "mdi:power-off",
+			action: KeyConfirmOff, available: bridgeAlone, told: always},
+		{key: KeyExpectedFinish, name: "Expected finish", platform: Sensor, class: classTimestamp,
+			available: bridgeAlone, told: always},
+		{key: KeyBlockers, name: "Blockers", platform: Sensor, stateClass: measurement, category: Diagnostic, icon: "mdi:alert-octagon-outline",
+			attributes: true, available: bridgeAlone, told: always},
+		{key: KeyLastPowerAction, name: "Last power action", platform: Sensor, class: classTimestamp, category: Diagnostic,
+			attributes: true, available: bridgeAlone, told: always},
+		{key: KeyLastDrill, name: "Last passed drill", platform: Sensor, class: classTimestamp, category: Diagnostic,
+			told: always},
+		{key: KeyShutdownSupport, name: "Shutdown support", platform: Sensor, class: classEnum, category: Diagnostic, icon: "mdi:power-settings",
+			options: SupportStates(), told: always},
+		{key: KeyProof, name: "Proof", platform: Sensor, class: classEnum, category: Diagnostic, icon: "mdi:shield-check-outline",
+			options: Proofs(), disabled: true, available: bridgeAlone, told: always},
 	}
 }
 

@@ -1,6 +1,7 @@
 package discovery_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -20,6 +21,9 @@ func line(e discovery.Entity) string {
 	if !e.Enabled {
 		kind += ", disabled"
 	}
+	if e.OffDelay > 0 {
+		kind += fmt.Sprintf(", off after %d s", e.OffDelay)
+	}
 	if e.AttributesTopic != "" {
 		kind += ", attributes"
 	}
@@ -36,7 +40,7 @@ func needs(topics []string) string {
 		case strings.Contains(t, "/ch/"):
 			out = append(out, "camera")
 		default:
-			out = append(out, map[string]string{"availability": "recorder", "events": "events"}[levels[len(levels)-1]])
+			out = append(out, map[string]string{"availability": "recorder", "events": "events", "idle": "idle"}[levels[len(levels)-1]])
 		}
 	}
 	return strings.Join(out, "+")
@@ -76,6 +80,21 @@ func TestTheTableIsThatOfTheDesign(t *testing.T) {
 			"Event stream: binary_sensor connectivity diagnostic, disabled, attributes, needs bridge",
 			"Last message: sensor timestamp diagnostic, disabled, needs bridge+recorder",
 			"Events not arriving: sensor diagnostic, attributes, needs bridge+recorder",
+			"Power state: sensor enum, needs bridge",
+			"Safe to cut power: binary_sensor, off after 9 s, needs bridge",
+			"Check: button, needs bridge+idle",
+			"Shut down: button, needs bridge+idle",
+			"Power on: button, needs bridge",
+			"Cancel: button, needs bridge",
+			"Restart: button restart, needs bridge+idle",
+			"Shutdown drill: button config, needs bridge+idle",
+			"Confirm it is off: button config, needs bridge",
+			"Expected finish: sensor timestamp, needs bridge",
+			"Blockers: sensor diagnostic, attributes, needs bridge",
+			"Last power action: sensor timestamp diagnostic, attributes, needs bridge",
+			"Last passed drill: sensor timestamp diagnostic, needs bridge+recorder",
+			"Shutdown support: sensor enum diagnostic, needs bridge+recorder",
+			"Proof: sensor enum diagnostic, disabled, needs bridge",
 			"Last boot: sensor timestamp diagnostic, needs bridge+recorder",
 			"CPU: sensor % diagnostic, disabled, needs bridge+recorder",
 			"Memory: sensor % diagnostic, disabled, needs bridge+recorder",
@@ -107,6 +126,20 @@ func TestTheTableIsThatOfTheDesign(t *testing.T) {
 			"Connection: binary_sensor connectivity diagnostic, needs bridge",
 			"Event stream: binary_sensor connectivity diagnostic, disabled, attributes, needs bridge",
 			"Last message: sensor timestamp diagnostic, disabled, needs bridge+recorder",
+			"Power state: sensor enum, needs bridge",
+			"Safe to cut power: binary_sensor, off after 9 s, needs bridge",
+			"Check: button, needs bridge+idle",
+			"Shut down: button, needs bridge+idle",
+			"Cancel: button, needs bridge",
+			"Restart: button restart, needs bridge+idle",
+			"Shutdown drill: button config, needs bridge+idle",
+			"Confirm it is off: button config, needs bridge",
+			"Expected finish: sensor timestamp, needs bridge",
+			"Blockers: sensor diagnostic, attributes, needs bridge",
+			"Last power action: sensor timestamp diagnostic, attributes, needs bridge",
+			"Last passed drill: sensor timestamp diagnostic, needs bridge+recorder",
+			"Shutdown support: sensor enum diagnostic, needs bridge+recorder",
+			"Proof: sensor enum diagnostic, disabled, needs bridge",
 		}},
 		{"a camera", b.CameraEntities(nvr(), nvr().Cameras[0]), []string{
 			"Connection: binary_sensor connectivity, needs bridge+recorder",
@@ -158,6 +191,7 @@ func TestTopicsAndIds(t *testing.T) {
 	button := b.RecorderEntities(r)[3]
 	reason := b.CameraEntities(r, r.Cameras[1])[1]
 	result := b.RecorderEntities(r)[4]
+	power := byKey(b.RecorderEntities(r))
 	seen := byKey(b.CameraEntities(r, discovery.Camera{ID: "ip1", Picture: true, Events: []string{"motion"}}))
 	id := "ids-7208hqhi-m1-a--s-c-0820240506ccwrfd4567890wcvu"
 	rows := []struct{ got, want string }{
@@ -187,6 +221,15 @@ func TestTopicsAndIds(t *testing.T) {
 		{result.StateTopic, b.Result("back-yard")},
 		{result.EntityID, "event.back_yard_result"},
 		{b.EventsAvailability("back-yard"), "hikbridge/back-yard/events"},
+		{b.IdleAvailability("back-yard"), "hikbridge/back-yard/idle"},
+		{power[discovery.KeyPowerState].StateTopic, "hikbridge/back-yard/power_state"},
+		{power[discovery.KeySafe].StateTopic, "hikbridge/back-yard/safe_to_cut_power"},
+		{power[discovery.KeySafe].EntityID, "binary_sensor.back_yard_safe_to_cut_power"},
+		{power[discovery.KeyBlockers].AttributesTopic, "hikbridge/back-yard/blockers/attributes"},
+		{power[discovery.KeyShutdown].CommandTopic, "hikbridge/command/back-yard/shutdown"},
+		{power[discovery.KeyShutdown].EntityID, "button.back_yard_shutdown"},
+		{power[discovery.KeyReboot].CommandTopic, "hikbridge/command/back-yard/reboot"},
+		{power[discovery.KeyConfirmOff].CommandTopic, "hikbridge/command/back-yard/confirm_off"},
 		{seen[discovery.KeyTakePicture].CommandTopic, "hikbridge/command/back-yard/ch/ip1/take_picture"},
 		{seen[discovery.KeyTakePicture].EntityID, "button.back_yard_chip1_take_picture"},
 		{seen[discovery.KeyPicture].StateTopic, "hikbridge/back-yard/ch/ip1/picture"},
@@ -267,14 +310,15 @@ func TestIdentity(t *testing.T) {
 func TestOptionsAreReadableAndTheirOwnOnly(t *testing.T) {
 	for name, options := range map[string][]string{
 		"sign-in": discovery.SignInStates(), "disk": discovery.DiskStates(), "offline": discovery.OfflineReasons(),
-		"self-test": discovery.SelfTestStates(),
+		"self-test": discovery.SelfTestStates(), "power": discovery.PowerStates(), "proof": discovery.Proofs(), "support": discovery.SupportStates(),
 	} {
 		for i, o := range options {
 			if strings.Trim(o, "abcdefghijklmnopqrstuvwxyz_") != "" || slices.Contains(options[:i], o) {
 				t.Errorf("%s: option %q", name, o)
 			}
 		}
-		if !slices.Contains(options, "unknown") {
+		// The state of power and its proof are the bridge's own words, not a device's.
+		if !slices.Contains(options, "unknown") && name != "power" && name != "proof" {
 			t.Errorf("%s: nothing for what isn't known", name)
 		}
 		options[0] = "changed"
@@ -284,10 +328,64 @@ func TestOptionsAreReadableAndTheirOwnOnly(t *testing.T) {
 	}
 }
 
+// envelope is what a command is; see TestButtonsCarryTheEnvelope.
+type envelope struct {
+	ID string `json:"id"`
+	At int64  `json:"at"`
+	By string `json:"by"`
+}
+
+// TestButtonsCarryTheEnvelope puts what Home Assistant knows of a press into each
+// button's template: a context's id, the user if there is one, the time.
 func TestButtonsCarryTheEnvelope(t *testing.T) {
-	w := read(t, theBridge().Document())
-	want := `{"id":"{{ this.context.id }}-{{ (now().timestamp()*1000)|int }}","at":{{ now().timestamp()|int }},"by":"{{ this.context.user_id or 'automation' }}"}`
-	if got := w.Components[discovery.KeyRetrySignIn].Template; got != want {
-		t.Errorf("template %s", got)
+	const context, user, now = "01KBM4Z9X7Q2R5T8V1W3Y6A0CD", "0a1b2c3d4e5f60718293a4b5c6d7e8f9", 1764000000.25
+	docs := append([]discovery.Document{theBridge().Document()}, theBridge().RecorderDocuments(nvr())...)
+	buttons := map[string]bool{}
+	for _, d := range docs {
+		for key, c := range read(t, d).Components {
+			if (c.Platform == "button") != (c.Template != "") {
+				t.Errorf("%s is a %s with template %q", key, c.Platform, c.Template)
+			}
+			if c.Platform != "button" {
+				continue
+			}
+			buttons[key] = true
+			for by, want := range map[string]string{user: user, "": "automation"} {
+				got := pressed(t, c.Template, context, by, now)
+				if got != (envelope{context + "-1764000000250", 1764000000, want}) {
+					t.Errorf("%s: a press of %q gives %+v", key, by, got)
+				}
+			}
+		}
 	}
+	for _, key := range []string{
+		discovery.KeyRetrySignIn, discovery.KeyTakePicture, discovery.KeyCheck, discovery.KeyShutdown, discovery.KeyPowerOn,
+		discovery.KeyCancel, discovery.KeyReboot, discovery.KeyDrill, discovery.KeyConfirmOff,
+	} {
+		if !buttons[key] {
+			t.Errorf("%s is no button", key)
+		}
+	}
+}
+
+// pressed renders a template as far as these expressions go, and reads the result
+// as strictly as a command is read. What isn't replaced is no JSON.
+func pressed(t *testing.T, template, context, user string, now float64) (e envelope) {
+	t.Helper()
+	by := user
+	if by == "" {
+		by = "automation"
+	}
+	payload := strings.NewReplacer(
+		"{{ this.context.id }}", context,
+		"{{ (now().timestamp()*1000)|int }}", fmt.Sprint(int64(now*1000)),
+		"{{ now().timestamp()|int }}", fmt.Sprint(int64(now)),
+		"{{ this.context.user_id or 'automation' }}", by,
+	).Replace(template)
+	d := json.NewDecoder(strings.NewReader(payload))
+	d.DisallowUnknownFields()
+	if err := d.Decode(&e); err != nil || d.More() || strings.Contains(payload, "{{") {
+		t.Errorf("%s is no envelope: %v", payload, err)
+	}
+	return e
 }

@@ -31,6 +31,10 @@ func (b Bridge) RecorderAvailability(name string) string {
 // its stream is up.
 func (b Bridge) EventsAvailability(name string) string { return b.RecorderTopic(name) + "/events" }
 
+// IdleAvailability is the topic that says whether a recorder's buttons make sense
+// that begin something: it is offline while a sequence of its power runs.
+func (b Bridge) IdleAvailability(name string) string { return b.RecorderTopic(name) + "/idle" }
+
 // CameraTopic is above everything that is said of a camera; id is [Camera.ID].
 func (b Bridge) CameraTopic(name, id string) string {
 	return b.RecorderTopic(name) + "/ch/" + level(bounded(id))
