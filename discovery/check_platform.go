@@ -10,6 +10,8 @@ import (
 // platformRules are what one platform alone demands.
 func (c *checker) platformRules(platform string, body object) {
 	switch platform {
+	case "binary_sensor":
+		c.binarySensor(body)
 	case "sensor":
 		c.sensor(body)
 	case "number":
@@ -28,6 +30,22 @@ func (c *checker) platformRules(platform string, body object) {
 		}
 	case "update":
 		c.update(body)
+	}
+}
+
+// binarySensor looks at what turns it off by itself. Home Assistant restores what
+// expires when it restarts, so that an old on counts once more (tried with
+// 2026.11.0).
+func (c *checker) binarySensor(body object) {
+	delay, given := body["off_delay"]
+	if !given {
+		return
+	}
+	if n, ok := decimal(body, "off_delay", 0); ok && n == 0 {
+		c.add(Doubtful, "off_delay %v: it is off as soon as it is on", delay)
+	}
+	if has(body, "expire_after") {
+		c.add(Doubtful, "off_delay with expire_after: an old on is restored after a restart")
 	}
 }
 

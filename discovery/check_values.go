@@ -55,18 +55,71 @@ func count(v any) bool {
 	return err == nil
 }
 
-// template sees that brackets are closed; it doesn't read what is in them.
+// template sees that what is opened in it is closed: blocks, and inside of them
+// brackets and quotes. It doesn't read what stands there.
 func template(v any) bool {
 	if !scalar(v) {
 		return false
 	}
-	s := plainText(v)
-	for _, pair := range [][2]string{{"{{", "}}"}, {"{%", "%}"}, {"{#", "#}"}} {
-		if strings.Count(s, pair[0]) != strings.Count(s, pair[1]) {
+	rest := plainText(v)
+	for {
+		i := strings.IndexByte(rest, '{')
+		if i < 0 {
+			return true
+		}
+		rest = rest[i+1:]
+		end, opened := map[byte]string{'{': "}}", '%': "%}", '#': "#}"}[(rest + " ")[0]]
+		if !opened {
+			continue
+		}
+		var ok bool
+		if rest, ok = behind(rest[1:], end); !ok {
 			return false
 		}
 	}
-	return true
+}
+
+// behind is what follows the end of a block that s is in.
+func behind(s, end string) (rest string, ok bool) {
+	if end == "#}" {
+		_, rest, ok = strings.Cut(s, end)
+		return rest, ok
+	}
+	var open []byte // the brackets that must be closed, innermost last
+	for i := 0; i < len(s); i++ {
+		switch c := s[i]; {
+		case len(open) == 0 && strings.HasPrefix(s[i:], end):
+			return s[i+len(end):], true
+		case c == '"' || c == '\'':
+			n := quoted(s[i:])
+			if n == 0 {
+				return "", false
+			}
+			i += n - 1
+		case strings.IndexByte("([{", c) >= 0:
+			open = append(open, ")]}"[strings.IndexByte("([{", c)])
+		case strings.IndexByte(")]}", c) >= 0:
+			if len(open) == 0 || open[len(open)-1] != c {
+				return "", false
+			}
+			open = open[:len(open)-1]
+		}
+	}
+	return "", false
+}
+
+// quoted is the length of the text in quotes that s begins with; 0 if it has no
+// end.
+func quoted(s string) int {
+	for i := 1; i < len(s); i++ {
+		switch s[i] {
+		case '\\':
+			i++
+		case s[0]:
+			return i + 1
+		}
+	}
+	return 0
 }
 
 // deviceTopic is <prefix>/device/[<node>/]<object>/config.
