@@ -40,6 +40,7 @@ func (r *recorder) publish(ctx context.Context) {
 		return // more will be known in a moment
 	}
 	r.announce()
+	r.showIdle()
 	r.put(mqtt.Availability, r.site.device.RecorderAvailability(r.cfg.Name), availability(r.live.ready))
 	for id, topic := range r.shown.availability {
 		r.put(mqtt.Availability, topic, availability(r.cameraAvailable(id)))

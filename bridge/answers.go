@@ -10,6 +10,9 @@ import (
 // answer takes over what the requester brought back.
 func (r *recorder) answer(a answer) {
 	what := outcomeOf(a.err)
+	if a.task == taskWho {
+		return // it is the keeper's
+	}
 	if a.task == taskPicture {
 		r.pictureCame(a)
 		if what != silent {

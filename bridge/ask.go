@@ -25,27 +25,34 @@ type answer struct {
 	question
 	at  time.Time
 	err error
+	// dropped: the question was ended by us.
+	dropped bool
 
-	info     nvr.Info
-	caps     nvr.Capabilities
-	channels []nvr.Channel
-	states   []nvr.ChannelStatus
-	status   nvr.Status
-	disks    []nvr.Disk
-	clock    nvr.Clock
-	triggers []nvr.Trigger
-	working  []nvr.Working
-	tracks   []nvr.Track
-	smart    nvr.SMART
-	oldest   nvr.Maybe[time.Time]
-	newest   nvr.Newest
-	picture  []byte
+	info      nvr.Info
+	caps      nvr.Capabilities
+	channels  []nvr.Channel
+	states    []nvr.ChannelStatus
+	status    nvr.Status
+	statusErr error // of taskWho
+	disks     []nvr.Disk
+	clock     nvr.Clock
+	triggers  []nvr.Trigger
+	working   []nvr.Working
+	tracks    []nvr.Track
+	smart     nvr.SMART
+	oldest    nvr.Maybe[time.Time]
+	newest    nvr.Newest
+	picture   []byte
 }
 
 // ask puts one question; it blocks for at most the client's own deadlines.
 func ask(ctx context.Context, c *nvr.Client, q question) answer {
 	a := answer{question: q}
 	switch q.task {
+	case taskWho:
+		if a.info, a.err = c.Info(ctx); a.err == nil {
+			a.status, a.statusErr = c.Status(ctx)
+		}
 	case taskAccount:
 		_, a.err = c.Account(ctx)
 	case taskInfo:

@@ -11,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	"hikbridge/bridge/power"
 	"hikbridge/discovery"
 	"hikbridge/mqtt"
 )
@@ -18,6 +19,8 @@ import (
 const (
 	payloadOnline  = "online"
 	payloadOffline = "offline"
+	// urgentSize is for more cancels than people press while a disk is slow.
+	urgentSize = 64
 )
 
 // Bridge connects recorders with Home Assistant. New makes it, Run works until
@@ -27,6 +30,8 @@ type Bridge struct {
 	recorders map[string]*recorder
 	names     []string // in the configured order
 	unlock    func()
+	plugs     map[string]*keeper // by the topic of a plug's reports
+	urgent    chan mqtt.Incoming // cancels: they aren't lost behind other commands
 
 	// Owned by the goroutine of Run.
 	gates      map[string]*gatekeeper // by target
@@ -75,6 +80,16 @@ func newBridge(c Config) (*Bridge, error) {
 	broker.Goodbye = []mqtt.Message{broker.Will}
 	broker.BirthTopic = c.BirthTopic
 	broker.Subscribe = []string{device.Base() + "/command/#"}
+	b := &Bridge{recorders: map[string]*recorder{}, gates: map[string]*gatekeeper{}, state: map[string]summary{},
+		values: map[string]string{}, plugs: map[string]*keeper{}, urgent: make(chan mqtt.Incoming, urgentSize)}
+	broker.Arrived = b.arrived
+	for _, rc := range c.Recorders {
+		topics, err := rc.Power.topics(c.Topic, rc.Name)
+		if err != nil {
+			return nil, fmt.Errorf("recorder %s: %w", rc.Name, err)
+		}
+		broker.Subscribe = append(broker.Subscribe, topics...)
+	}
 	client, err := mqtt.New(broker)
 	if err != nil {
 		return nil, fmt.Errorf("broker: %w", err)
@@ -83,18 +98,17 @@ func newBridge(c Config) (*Bridge, error) {
 	if err != nil {
 		return nil, err
 	}
-	b := &Bridge{
-		site: &site{cfg: c, mqtt: client, device: device, ids: known,
-			summaries: make(chan summary, len(c.Recorders))}, // each may have one on its way
-		recorders: map[string]*recorder{}, gates: map[string]*gatekeeper{}, state: map[string]summary{},
-		values: map[string]string{},
-	}
+	b.site = &site{cfg: c, mqtt: client, device: device, ids: known,
+		summaries: make(chan summary, len(c.Recorders))} // each may have one on its way
 	for _, rc := range c.Recorders {
 		r, err := newRecorder(rc, b.site)
 		if err != nil {
 			return nil, fmt.Errorf("recorder %s: %w", rc.Name, err)
 		}
 		b.recorders[rc.Name] = r
+		for _, topic := range r.keeper.topics() {
+			b.plugs[topic] = r.keeper
+		}
 		b.names = append(b.names, rc.Name)
 	}
 	return b, nil
@@ -150,6 +164,7 @@ func (b *Bridge) Run(ctx context.Context) error {
 	broker.Go(func() { b.site.mqtt.Run(session) })
 	for _, name := range b.names {
 		recorders.Go(func() { b.recorders[name].run(ctx) })
+		recorders.Go(func() { b.recorders[name].keeper.run(ctx) })
 	}
 	recorders.Go(func() { b.sweep(ctx) })
 	b.loop(ctx)
@@ -197,6 +212,8 @@ func (b *Bridge) loop(ctx context.Context) {
 		case s := <-b.site.summaries:
 			b.state[s.Name] = s
 			b.publish()
+		case m := <-b.urgent:
+			b.command(time.Now(), m)
 		case m := <-b.site.mqtt.Inbox():
 			b.command(time.Now(), m)
 		case c := <-b.site.mqtt.Changes():
@@ -246,9 +263,16 @@ func (b *Bridge) command(now time.Time, m mqtt.Incoming) {
 		gate = newGatekeeper()
 		b.gates[t.name] = gate
 	}
-	v, ok := gate.check(now, t, act, m.Payload, m.Retained)
+	v, e, ok := gate.check(now, t, act, m.Payload, m.Retained)
 	if v == nil {
 		return
+	}
+	if ok && act.power() {
+		c := e.command(act, m.Payload)
+		if b.recorders[t.name].keeper.mail.post(c.Action == power.Cancel, c) {
+			return // the keeper tells the verdict
+		}
+		v.EventType, v.Reason, v.Message = verdictRefused, "busy", fmt.Sprintf("recorder %s has too much to do; try again", t.name)
 	}
 	h := &handover{told: make(chan struct{})}
 	if ok {
@@ -259,6 +283,24 @@ func (b *Bridge) command(now time.Time, m mqtt.Incoming) {
 	close(h.told)
 	if v.EventType != verdictAccepted {
 		b.site.cfg.Log.Warn("command refused", keyRecorder, t.name, keyAction, act, keyReason, v.Message)
+	}
+}
+
+// arrived takes what must not wait, or get lost, behind other messages: reports of
+// plugs and cancels. The broker's connection waits for it.
+func (b *Bridge) arrived(m mqtt.Incoming) (taken bool) {
+	if k, ok := b.plugs[m.Topic]; ok {
+		k.hearPlug(m)
+		return true
+	}
+	if !strings.HasSuffix(m.Topic, "/"+string(power.Cancel)) {
+		return false
+	}
+	select {
+	case b.urgent <- m:
+		return true
+	default:
+		return false
 	}
 }
 

@@ -7,9 +7,13 @@ import (
 	"fmt"
 	"hash/fnv"
 	"io"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
+
+	"hikbridge/bridge/power"
+	"hikbridge/discovery"
 )
 
 const (
@@ -20,6 +24,8 @@ const (
 	maxIDs      = 1000
 	verdictRate = 10 // verdicts a second and target; more are dropped and counted
 	maxIDLength = 128
+	maxReason   = 500
+	maxForce    = 30
 	plainPress  = "PRESS" // what a button without a template sends
 )
 
@@ -31,17 +37,29 @@ const (
 	actionTakePicture action = "take_picture"
 )
 
-// known says whether there is such an action for a recorder or all of them, or
-// for a camera.
-func (a action) known(ofCamera bool) bool {
-	switch a {
-	case actionRetrySignIn:
-		return !ofCamera
-	case actionTakePicture:
-		return ofCamera
+// known says whether there is such an action for a target.
+func (a action) known(t target) bool {
+	switch {
+	case a == actionRetrySignIn:
+		return t.camera == ""
+	case a == actionTakePicture:
+		return t.camera != ""
+	}
+	return a.power() && t.camera == "" && t.name != discovery.SiteTarget
+}
+
+// power says that the action is about power: the recorder's keeper judges it.
+func (a action) power() bool {
+	switch power.Action(a) {
+	case power.Check, power.Plan, power.Shutdown, power.Reboot, power.Drill, power.ConfirmOff, power.PowerOn,
+		power.PowerCycle, power.Cancel:
+		return true
+	case power.Outage: // no command
 	}
 	return false
 }
+
+const knownActions = "retry_sign_in, check, plan, shutdown, reboot, power_cycle, power_on, cancel, drill, confirm_off, and for cameras take_picture"
 
 // target is what a command is for: a recorder or the site, and a camera or none.
 type target struct{ name, camera string }
@@ -65,6 +83,8 @@ type verdict struct {
 	Message   string `json:"message,omitempty"`
 	By        string `json:"by,omitempty"`
 	Camera    string `json:"camera,omitempty"`
+	// Findings are what speaks against a power action, or for looking first.
+	Findings []Blocker `json:"findings,omitempty"`
 }
 
 const (
@@ -92,19 +112,20 @@ type seenID struct {
 
 func newGatekeeper() *gatekeeper { return &gatekeeper{seen: map[string]seenID{}} }
 
-// check judges one command. ok tells that it may be carried out; v is its
-// verdict, nil when none is published (empty payload, flood).
-func (g *gatekeeper) check(now time.Time, t target, a action, payload []byte, retained bool) (v *verdict, ok bool) {
+// check judges one command. ok tells that it may be carried out, or for one about
+// power that its form is good; v is its verdict, nil when none is published (empty
+// payload, flood). A cancel is always looked at.
+func (g *gatekeeper) check(now time.Time, t target, a action, payload []byte, retained bool) (v *verdict, e envelope, ok bool) {
 	if len(payload) == 0 {
-		return nil, false
+		return nil, e, false
 	}
-	if g.flooded(now) {
+	if power.Action(a) != power.Cancel && g.flooded(now) {
 		g.dropped++
-		return nil, false
+		return nil, e, false
 	}
-	v = g.judge(now, t, a, payload, retained)
+	v, e = g.judge(now, t, a, payload, retained)
 	v.Camera = t.camera
-	return v, v.EventType == verdictAccepted
+	return v, e, v.EventType == verdictAccepted
 }
 
 func (g *gatekeeper) flooded(now time.Time) bool {
@@ -126,13 +147,13 @@ func (g *gatekeeper) flood(now time.Time) *verdict {
 		Message: fmt.Sprintf("%d commands dropped: at most %d a second are looked at", n, verdictRate)}
 }
 
-func (g *gatekeeper) judge(now time.Time, t target, a action, payload []byte, retained bool) *verdict {
-	refuse := func(reason, message string) *verdict {
-		return &verdict{EventType: verdictRefused, Action: a, Reason: reason, Message: message}
+func (g *gatekeeper) judge(now time.Time, t target, a action, payload []byte, retained bool) (*verdict, envelope) {
+	refuse := func(reason, message string) (*verdict, envelope) {
+		return &verdict{EventType: verdictRefused, Action: a, Reason: reason, Message: message}, envelope{}
 	}
 	switch {
-	case !a.known(t.camera != ""):
-		return refuse("unknown_action", fmt.Sprintf("%.40q is no action; known: %s, and for cameras %s", string(a), actionRetrySignIn, actionTakePicture))
+	case !a.known(t):
+		return refuse("unknown_action", fmt.Sprintf("%.40q is no action here; known: %s", string(a), knownActions))
 	case retained:
 		return refuse("retained", "a retained command would be repeated at every connection; it was cleared, publish without RETAIN")
 	case len(payload) > maxCommand:
@@ -140,7 +161,7 @@ func (g *gatekeeper) judge(now time.Time, t target, a action, payload []byte, re
 	}
 	if payload[0] != '{' {
 		if word := string(payload); word == plainPress || word == string(a) {
-			return &verdict{EventType: verdictAccepted, Action: a}
+			return &verdict{EventType: verdictAccepted, Action: a}, envelope{}
 		}
 		return refuse("malformed", fmt.Sprintf("send %s or a JSON envelope with id and at", plainPress))
 	}
@@ -148,9 +169,12 @@ func (g *gatekeeper) judge(now time.Time, t target, a action, payload []byte, re
 	if err != nil {
 		return refuse("malformed", err.Error())
 	}
-	v := g.judgeEnvelope(now, e, payload)
+	v := &verdict{EventType: verdictAccepted}
+	if !a.power() { // time and id are judged where they are remembered
+		v = g.judgeEnvelope(now, e, payload)
+	}
 	v.ID, v.Action, v.By = e.ID, a, e.By
-	return v
+	return v, e
 }
 
 // judgeEnvelope looks at time and id.
@@ -215,8 +239,21 @@ func parseEnvelope(payload []byte) (envelope, error) {
 		return e, fmt.Errorf("id must have 1 to %d characters", maxIDLength)
 	case e.At <= 0:
 		return e, errors.New("at must be the time in unix seconds")
+	case len(e.By) > maxIDLength || len(e.Reason) > maxReason:
+		return e, fmt.Errorf("by has at most %d bytes, reason %d", maxIDLength, maxReason)
+	case len(e.Force) > maxForce || slices.ContainsFunc(e.Force, func(id string) bool { return len(id) > maxIDLength }):
+		return e, fmt.Errorf("force lists at most %d ids of findings", maxForce)
 	}
 	return e, nil
+}
+
+// command is what the keeper is asked.
+func (e envelope) command(a action, payload []byte) power.Command {
+	c := power.Command{Action: power.Action(a), Plain: e.ID == "", ID: e.ID, By: e.By, Reason: e.Reason, Force: e.Force, Content: hash(payload)}
+	if !c.Plain {
+		c.At = time.Unix(e.At, 0)
+	}
+	return c
 }
 
 // doubledKey finds a repeated key of the outer object, which encoding/json

@@ -95,7 +95,7 @@ func (r *recorder) hear(ctx context.Context) (skipped int, err error) {
 // whose identity is known, once it is announced.
 func (r *recorder) reopen(ctx context.Context, now time.Time) {
 	s := &r.stream
-	if s.cancel != nil || !r.live.ready || !r.announced() || now.Before(s.next) {
+	if s.cancel != nil || !r.power.Listen || !r.live.ready || !r.announced() || now.Before(s.next) {
 		return
 	}
 	streamCtx, cancel := context.WithCancel(ctx)
@@ -179,7 +179,7 @@ func (r *recorder) streamWake() time.Time {
 	if s.shown && !s.open {
 		wake = s.since.Add(streamGrace)
 	}
-	if s.cancel == nil && r.live.ready && r.announced() {
+	if s.cancel == nil && r.power.Listen && r.live.ready && r.announced() {
 		wake = sooner(wake, s.next)
 	}
 	return wake

@@ -32,12 +32,15 @@ const (
 
 	// taskPicture is asked when a picture is wanted, not by the plan.
 	taskPicture = taskCount
+	// taskWho asks for identity and uptime, when there is no plan: a sequence of
+	// power runs.
+	taskWho = taskCount + 1
 )
 
 func (t task) String() string {
-	return [taskCount + 1]string{"sign-in", "identity", "capabilities", "video inputs", "IP channels",
+	return [taskCount + 2]string{"sign-in", "identity", "capabilities", "video inputs", "IP channels",
 		"camera states", "system status", "storage", "clock", "event linkages", "recording states", "recording plans",
-		"pictures", "disk health", "oldest recording", "newest firmware", "pictures"}[t]
+		"pictures", "disk health", "oldest recording", "newest firmware", "pictures", "who answers"}[t]
 }
 
 const (

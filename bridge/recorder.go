@@ -34,6 +34,8 @@ const (
 	staleAfter = 5
 	// bootMoved is how far a boot time must move to be published again.
 	bootMoved = time.Minute
+	// whoEvery is how often it is looked who answers while there is no plan.
+	whoEvery = 15 * time.Second
 	// clockMoved is the same for the clock difference.
 	clockMoved = 2 * time.Second
 )
@@ -45,6 +47,7 @@ type recorder struct {
 	site   *site
 	client *nvr.Client
 	log    *slog.Logger
+	keeper *keeper
 
 	// inbox has room for inboxSize messages; a sender that must not wait tells
 	// when it is full.
@@ -52,9 +55,12 @@ type recorder struct {
 	listeners sync.WaitGroup // the stream's goroutine, if there is one
 
 	// All below is owned by the loop.
+	power    powerView // what the keeper wants and shows
 	plan     plan
-	asking   bool      // a question is with the requester
-	hold     time.Time // nothing is asked before
+	asking   bool               // a question is with the requester
+	cancel   context.CancelFunc // ends it
+	looked   time.Time          // when it was looked who answers, without a plan
+	hold     time.Time          // nothing is asked before
 	known    *remembered
 	live     live
 	stream   stream
@@ -119,8 +125,12 @@ func newRecorder(c RecorderConfig, s *site) (*recorder, error) {
 	if err != nil {
 		return nil, err
 	}
+	keeper, err := newKeeper(c, s, client)
+	if err != nil {
+		return nil, err
+	}
 	r := &recorder{
-		cfg: c, site: s, client: client, known: known, plan: newPlan(time.Now()),
+		cfg: c, site: s, client: client, known: known, keeper: keeper, power: keeper.shown.get(), plan: newPlan(time.Now()),
 		log:       s.cfg.Log.With(keyRecorder, c.Name),
 		inbox:     make(chan any, inboxSize),
 		documents: map[string][sha256.Size]byte{}, values: map[string]string{},
@@ -146,7 +156,7 @@ func newRecorder(c RecorderConfig, s *site) (*recorder, error) {
 // started has ended, with the recorder said to be offline.
 func (r *recorder) run(ctx context.Context) {
 	defer r.client.Close()
-	work := make(chan question)
+	work := make(chan asked)
 	var requester sync.WaitGroup
 	requester.Go(func() { r.request(ctx, work) })
 	defer r.listeners.Wait()
@@ -177,6 +187,9 @@ func (r *recorder) run(ctx context.Context) {
 		case <-timer.C:
 			armed = time.Time{}
 			full = r.expire(time.Now())
+		case <-r.keeper.shown.changed:
+			full = true
+			r.obey(r.keeper.shown.get())
 		case m := <-r.inbox:
 			full = r.handle(ctx, m)
 		}
@@ -186,7 +199,7 @@ func (r *recorder) run(ctx context.Context) {
 // act opens the stream and asks the next question, as far as it is time to. It
 // returns when there is something to do again; zero if nothing is waited for but
 // messages.
-func (r *recorder) act(ctx context.Context, work chan<- question) (wake time.Time) {
+func (r *recorder) act(ctx context.Context, work chan<- asked) (wake time.Time) {
 	now := time.Now()
 	r.reopen(ctx, now)
 	wake = r.streamWake()
@@ -194,12 +207,25 @@ func (r *recorder) act(ctx context.Context, work chan<- question) (wake time.Tim
 		return wake
 	}
 	q, at := r.nextQuestion(now)
+	if !r.power.Ask {
+		if q, at = (question{task: taskWho}), r.looked.Add(whoEvery); !r.power.SignIn {
+			return wake
+		}
+	}
 	if at.After(now) {
 		return sooner(wake, at)
 	}
-	r.asking = true
-	work <- q // the requester is idle, so this doesn't wait
+	r.asking, r.looked = true, now
+	var question context.Context
+	question, r.cancel = context.WithCancel(ctx)
+	work <- asked{question, q} // the requester is idle, so this doesn't wait
 	return wake
+}
+
+// asked is a question on its way, with the context that ends it.
+type asked struct {
+	ctx context.Context
+	question
 }
 
 // nextQuestion is a picture that is wanted, or what the plan says, and when it may
@@ -264,9 +290,10 @@ func latest(a, b time.Time) time.Time {
 }
 
 // request puts questions to the recorder, one at a time.
-func (r *recorder) request(ctx context.Context, work <-chan question) {
+func (r *recorder) request(ctx context.Context, work <-chan asked) {
 	for q := range work {
-		a := ask(ctx, r.client, q)
+		a := ask(q.ctx, r.client, q.question)
+		a.dropped = q.ctx.Err() != nil
 		select {
 		case r.inbox <- a:
 		case <-ctx.Done():
@@ -282,7 +309,9 @@ func (r *recorder) handle(ctx context.Context, m any) (full bool) {
 		return r.alert(m)
 	case answer:
 		r.asking = false
-		if ctx.Err() == nil { // a stop ends requests; that says nothing of the recorder
+		r.cancel()
+		if !m.dropped { // one that was ended says nothing of the recorder
+			r.report(m)
 			r.answer(m)
 		}
 	case streamOpened:

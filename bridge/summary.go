@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 	"time"
 
@@ -53,6 +54,8 @@ func (r *recorder) newSummary(now time.Time) summary {
 func (r *recorder) sentence() string {
 	l := &r.live
 	switch {
+	case !r.power.ordinary():
+		return r.power.Sentence
 	case !l.asked:
 		return "Connecting"
 	case !l.answers && needsPerson(l.trouble):
@@ -143,9 +146,9 @@ func (r *recorder) camerasOnline() (online, all int) {
 // reasons are what needs a person, worst first.
 func (r *recorder) reasons(now time.Time) []reason {
 	l := &r.live
-	var out []reason
+	out := slices.Clone(r.power.Needs)
 	switch {
-	case !l.asked:
+	case !l.asked, !r.power.Listen:
 	case !l.answers && needsPerson(l.trouble):
 		out = append(out, reason{"unusable", plain(l.trouble), adviceFor(l.trouble)})
 	case !l.answers && now.Sub(l.since) >= silenceTold:

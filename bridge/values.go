@@ -38,8 +38,8 @@ func orUnknown[T any](m nvr.Maybe[T], show func(T) string) value {
 // shown as unknown.
 func fill(into map[string]string, entities []discovery.Entity, values map[string]value) {
 	for _, e := range entities {
-		if !e.Retained {
-			continue // a button, an event or a picture
+		if !e.Retained || e.Key == discovery.KeySafe {
+			continue // a button, an event or a picture; safe is the keeper's
 		}
 		v, ok := values[e.Key]
 		if !ok {
@@ -85,6 +85,7 @@ func (r *recorder) recorderValues() map[string]value {
 	if l.asked {
 		v[discovery.KeyConnection] = value{state: onOff(l.answers)}
 	}
+	r.powerValues(v)
 	v[discovery.KeyEventStream] = r.streamValue()
 	r.eventValues(v, "", r.known.Events)
 	if !r.stream.told.IsZero() {

@@ -13,10 +13,11 @@ type calls struct {
 	check   func(context.Context, bridge.Config) bridge.Report
 	purge   func(context.Context, bridge.Config, string) (bridge.PurgeReport, error)
 	healthy func(stateDir string) error
+	logBook func(stateDir, recorder string) ([]bridge.Action, error)
 }
 
 func bridgeCalls() calls {
-	return calls{run: runBridge, check: bridge.Check, purge: bridge.Purge, healthy: bridge.Healthy}
+	return calls{run: runBridge, check: bridge.Check, purge: bridge.Purge, healthy: bridge.Healthy, logBook: bridge.LogBook}
 }
 
 // runBridge works on one processor: events are handed from goroutine to goroutine,

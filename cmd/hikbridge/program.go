@@ -46,6 +46,8 @@ func (p program) run(ctx context.Context, args []string) int {
 		return p.check(ctx, rest)
 	case "purge":
 		return p.purge(ctx, rest)
+	case "journal":
+		return p.journal(rest)
 	case "healthcheck":
 		return p.plain(rest, p.healthcheck)
 	case "version", "-version", "--version":
@@ -86,8 +88,8 @@ func (p program) usage(format string, args ...any) int {
 }
 
 // arguments reads what follows a subcommand: flags, wherever they stand, and
-// want words. If ok is false, code is the exit code.
-func (p program) arguments(flags *flag.FlagSet, args []string, want int) (words []string, code int, ok bool) {
+// least to most words. If ok is false, code is the exit code.
+func (p program) arguments(flags *flag.FlagSet, args []string, least, most int) (words []string, code int, ok bool) {
 	flags.SetOutput(io.Discard)
 	flags.Usage = func() {}
 	for len(args) > 0 {
@@ -104,9 +106,9 @@ func (p program) arguments(flags *flag.FlagSet, args []string, want int) (words 
 		}
 	}
 	switch {
-	case len(words) > want:
+	case len(words) > most:
 		return nil, p.usage("%s has too many arguments", flags.Name()), false
-	case len(words) < want:
+	case len(words) < least:
 		return nil, p.usage("%s needs the recorder's name", flags.Name()), false
 	}
 	return words, exitOK, true
@@ -161,7 +163,7 @@ func (p program) misconfigured(wrong []problem) int {
 func (p program) check(ctx context.Context, args []string) int {
 	flags := flag.NewFlagSet("check", flag.ContinueOnError)
 	asJSON := flags.Bool("json", false, "")
-	if _, code, ok := p.arguments(flags, args, 0); !ok {
+	if _, code, ok := p.arguments(flags, args, 0, 0); !ok {
 		return code
 	}
 	report := p.report(ctx)
@@ -220,7 +222,7 @@ func reportJSON(r bridge.Report) string {
 }
 
 func (p program) purge(ctx context.Context, args []string) int {
-	words, code, ok := p.arguments(flag.NewFlagSet("purge", flag.ContinueOnError), args, 1)
+	words, code, ok := p.arguments(flag.NewFlagSet("purge", flag.ContinueOnError), args, 1, 1)
 	if !ok {
 		return code
 	}

@@ -1,0 +1,458 @@
+package bridge
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"hikbridge/bridge/journal"
+	"hikbridge/bridge/plug"
+	"hikbridge/bridge/power"
+	"hikbridge/mqtt"
+	"hikbridge/nvr"
+)
+
+const (
+	// sayEvery is how often *safe* is said while it holds; Home Assistant lets it
+	// end after 9 s without.
+	sayEvery = 3 * time.Second
+	// lateAfter is how long a record may take until its effect isn't started any
+	// more without asking the machine again.
+	lateAfter = 2 * time.Second
+)
+
+// keeper keeps one recorder's power. Its goroutine owns the machine (package
+// power) and does what the machine decides, in one function: commit. What is
+// observed comes by mail; what is to be shown, and what the recorder may be asked,
+// goes to the recorder's loop. It is a goroutine of its own so that events go on
+// while a record waits for its disk.
+type keeper struct {
+	cfg    RecorderConfig
+	site   *site
+	client *nvr.Client
+	log    *slog.Logger
+	plug   *plug.Plug // nil: none
+	gate   *gate
+	mail   *mailbox
+	began  time.Time          // a second before this process knew of anything
+	shown  *latest[powerView] // for the recorder's loop
+
+	resolve atomic.Bool // the prober looks the name up
+
+	// All below is owned by the keeper's goroutine, from run on.
+	machine *power.Machine
+	journal *journal.Log
+	append  func([]byte) error // the journal's, but in some tests
+	damaged bool               // the journal, until a new one begins
+	size    int                // bytes appended since it was compacted
+	book    logBook
+	work    sync.WaitGroup     // goroutines that were started
+	wake    time.Duration      // when the machine wants to be woken; negative: not
+	said    time.Time          // when safe was said last
+	asked   time.Time          // when the plug was asked last
+	stop    context.CancelFunc // ends the effect that asks the recorder; nil: none
+	running uint64             // number of that
+	probes  context.CancelFunc // ends the prober; nil: it doesn't run
+	sight   sighting
+	facts   power.Facts // last collected
+	support power.Seen  // whether the recorder can be shut down from outside
+	returns power.Seen  // whether the plug is on after an outage
+	model   string      // of the recorder
+}
+
+// newKeeper opens the recorder's journal. ErrVersion is an error; a journal that
+// can't be used otherwise is not: its owner must still be able to switch on.
+func newKeeper(c RecorderConfig, s *site, client *nvr.Client) (*keeper, error) {
+	p, err := c.Power.plug(s.cfg.Topic, c.Name)
+	if err != nil {
+		return nil, err
+	}
+	k := &keeper{
+		cfg: c, site: s, client: client, plug: p, mail: newMailbox(), began: time.Now().Add(-time.Second),
+		shown: newLatest(powerView{Poll: true, SignIn: true}), log: s.cfg.Log.With(keyRecorder, c.Name),
+		book: logBook{recorder: c.Name}, wake: -1,
+	}
+	k.gate = &gate{revoke: k.revoke}
+	return k, nil
+}
+
+// open reads the journal and makes the machine.
+func (k *keeper) open() power.Output {
+	var entries []journalEntry
+	log, found, err := journal.Open(journalPath(k.site.cfg.StateDir, k.cfg.Name))
+	if err == nil {
+		k.journal, k.append = log, orAppend(k.append, log)
+		k.damaged = found.Damaged
+		var foreign error
+		entries, foreign = readEntries(found.Records)
+		k.damaged = k.damaged || foreign != nil
+		if found.Torn > 0 {
+			k.log.Warn("the journal's last record was cut short; it was never acted on", keyCount, found.Torn)
+		}
+		err = errors.Join(found.Unwritable, foreign)
+	} else {
+		k.damaged = true
+		k.append = func([]byte) error { return err }
+	}
+	if err != nil || k.damaged {
+		k.log.Error("the journal can't be used as it is", keyError, errors.Join(err, damage(k.damaged)))
+	}
+	for _, e := range entries {
+		k.book.add(e)
+	}
+	m, out := power.Restore(k.cfg.Power.machine(k.plug), k.now(), powerRecords(entries), k.damaged)
+	k.machine = m
+	return out
+}
+
+func damage(damaged bool) error {
+	if damaged {
+		return journal.ErrDamaged
+	}
+	return nil
+}
+
+func orAppend(f func([]byte) error, log *journal.Log) func([]byte) error {
+	if f != nil {
+		return f
+	}
+	return log.Append
+}
+
+// run keeps the power until ctx is done, and returns when all that it started has
+// ended. What is under way stays in the journal.
+func (k *keeper) run(ctx context.Context) {
+	defer k.work.Wait()
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	k.commit(ctx, k.open())
+	defer func() {
+		if k.journal != nil {
+			if err := k.journal.Close(); err != nil {
+				k.log.Error("the journal can't be closed", keyError, err)
+			}
+		}
+	}()
+	for ctx.Err() == nil {
+		if m, ok := k.mail.take(); ok {
+			k.receive(ctx, m)
+			continue
+		}
+		k.routine(ctx)
+		timer.Reset(time.Until(k.next()))
+		select {
+		case <-ctx.Done():
+		case <-k.mail.wake:
+		case <-timer.C:
+		}
+	}
+	k.gate.close()
+}
+
+// receive hands a message to the machine.
+func (k *keeper) receive(ctx context.Context, m any) {
+	switch m := m.(type) {
+	case power.Collected:
+		k.complete(&m.Facts)
+		k.step(ctx, m)
+	case effectDone:
+		if m.number == k.running {
+			k.stop()
+			k.stop = nil
+		}
+		if m.model != "" {
+			k.model = m.model
+		}
+		k.receive(ctx, m.event)
+	case requested:
+		k.support = m.supports(k.support)
+		k.step(ctx, m.PutDone)
+	case power.Probe:
+		k.sight.add(m, time.Now())
+		k.step(ctx, m)
+	case power.Relay:
+		k.sight.heard = time.Now()
+		k.step(ctx, m)
+	case power.Reading:
+		k.sight.heard = time.Now()
+		if !m.Retained {
+			k.sight.watt, k.sight.read = m.Watts, time.Now()
+		}
+		k.step(ctx, m)
+	case plugDefault:
+		k.returns = power.Seen(m)
+	case power.Event:
+		k.step(ctx, m)
+	default:
+		panic("bridge: unknown mail")
+	}
+}
+
+// complete adds to facts what the keeper knows of plug and support. A short look
+// leaves out who was online before, which a whole check has asked.
+func (k *keeper) complete(f *power.Facts) {
+	f.Support, f.PlugReturns = k.support, k.returns
+	heard := time.Since(k.sight.heard)
+	f.PlugReachable = seen(known(!k.sight.heard.IsZero() && heard < plugHeardFor), "", nil)
+	if f.Before.Online == nil && f.Before.Disks == nil {
+		f.Before.Online, f.Before.Recording, f.Before.Disks = k.facts.Before.Online, k.facts.Before.Recording, k.facts.Before.Disks
+		f.Before.FixedAddress = k.facts.Before.FixedAddress
+	}
+	k.facts = *f
+}
+
+func (k *keeper) step(ctx context.Context, e power.Event) {
+	k.commit(ctx, k.machine.Step(k.now(), e))
+}
+
+// commit does what a step decided, in the order that every promise rests on: what
+// is lowered is lowered, and power switched on, before anything else; then the
+// record is made durable; then it is told; and only then comes the effect. The
+// machine learns what became of the record, and may decide again.
+func (k *keeper) commit(ctx context.Context, out power.Output) {
+	for {
+		proof, safe := k.machine.Safe()
+		k.gate.watch(proof)
+		if !safe {
+			k.gate.close()
+		}
+		if out.Effect.Kind == power.SwitchOn {
+			k.switchOn()
+		}
+		for _, x := range out.Moves {
+			k.log.Info("power", keyBefore, x.From, keyState, x.To, keyReason, x.Row)
+		}
+		k.wake = out.Wake
+		became := power.Durable
+		if out.Record != nil {
+			became = k.write(out)
+		}
+		k.tell(out)
+		if became == power.Durable && out.Effect.Kind != power.SwitchOn {
+			k.start(ctx, out.Effect)
+		}
+		if out.Record == nil {
+			break
+		}
+		done := power.Committed{Number: out.Record.Number(), Commit: became}
+		if became == power.Late { // what was seen meanwhile comes first
+			k.mail.behind(done)
+			break
+		}
+		out = k.machine.Step(k.now(), done)
+	}
+	if proof, safe := k.machine.Safe(); safe {
+		k.gate.raise(proof)
+	}
+	k.follow(ctx)
+}
+
+// write makes a record durable.
+func (k *keeper) write(out power.Output) power.Commit {
+	e := k.entry(out)
+	content := e.encode()
+	began := time.Now()
+	var err error
+	switch {
+	case k.damaged && k.machine.Damaged():
+		err = journal.ErrDamaged
+	case k.damaged || k.size > compactAt:
+		err = k.compact(e)
+	default:
+		if err = k.append(content); errors.Is(err, journal.ErrFull) {
+			err = k.compact(e)
+		}
+	}
+	if err != nil {
+		k.log.Error("a record can't be written", keyError, err, keyReason, strings.Join(out.Record.What, "; "))
+		return power.Failed
+	}
+	k.damaged = false
+	k.size += len(content)
+	before := k.book.open
+	k.book.add(e)
+	k.reportDrill(before, out.Record.Memory)
+	if time.Since(began) > lateAfter {
+		return power.Late
+	}
+	return power.Durable
+}
+
+// compact writes the journal anew: the log book and this record, which holds all
+// that a restart needs.
+func (k *keeper) compact(last journalEntry) error {
+	if k.journal == nil {
+		return journal.ErrDamaged
+	}
+	var keep [][]byte
+	for _, e := range append(k.book.kept(), last) {
+		keep = append(keep, e.encode())
+	}
+	if err := k.journal.Compact(keep); err != nil {
+		return err
+	}
+	k.size = 0
+	return nil
+}
+
+// entry adds to a record what the log book tells.
+func (k *keeper) entry(out power.Output) journalEntry {
+	e := journalEntry{Version: journalVersion, Record: out.Record, Proof: k.machine.Proof()}
+	if len(k.machine.Findings()) > 0 {
+		e.Findings = k.machine.Findings()
+	}
+	if len(k.machine.Verification()) > 0 {
+		e.Verification = k.machine.Verification()
+	}
+	if w, ok := k.sight.watts(time.Now()); ok {
+		e.Watts = &w
+	}
+	for _, a := range out.Answers {
+		if a.Type != power.Accepted {
+			e.Ends = append(e.Ends, a)
+		}
+	}
+	return e
+}
+
+// tell publishes verdicts and outcomes, and shows how it stands.
+func (k *keeper) tell(out power.Output) {
+	for _, a := range out.Answers {
+		k.site.verdict(k.cfg.Name, &verdict{EventType: string(a.Type), ID: a.ID, By: a.By, Action: action(a.Action),
+			Reason: a.Reason, Message: a.Message, Findings: blockers(a.Findings)})
+		switch a.Type {
+		case power.Declined, power.Undone:
+			k.log.Warn("command "+string(a.Type), keyAction, a.Action, keyBy, a.By, keyReason, a.Message)
+		case power.Accepted, power.Finished, power.Cancelled:
+			k.log.Info("command "+string(a.Type), keyAction, a.Action, keyBy, a.By, keyReason, a.Message)
+		}
+	}
+}
+
+// follow does what the machine wants observed now.
+func (k *keeper) follow(ctx context.Context) {
+	w := k.machine.Watch()
+	if w.Probe && k.probes == nil {
+		k.sight.last, k.sight.http = power.Probe{}, time.Time{}
+		probing, cancel := context.WithCancel(ctx)
+		k.probes = cancel
+		host := k.host()
+		k.work.Go(func() { k.probe(probing, host) })
+	}
+	k.resolve.Store(w.Resolve)
+	if !w.Probe && k.probes != nil {
+		k.probes()
+		k.probes = nil
+	}
+	k.shown.set(k.view(w))
+}
+
+// routine does what comes by time: the machine's wake, safe, questions to the plug.
+func (k *keeper) routine(ctx context.Context) {
+	now := time.Now()
+	if k.wake >= 0 && k.mono(now) >= k.wake {
+		k.step(ctx, power.Tick{})
+	}
+	k.askPlug(ctx)
+	k.saySafe(ctx)
+}
+
+// next is when routine has something to do again.
+func (k *keeper) next() time.Time {
+	at := time.Now().Add(time.Minute)
+	if k.wake >= 0 {
+		at = sooner(at, k.began.Add(k.wake))
+	}
+	if every := k.askEvery(); every > 0 {
+		at = sooner(at, k.asked.Add(every))
+	}
+	if _, safe := k.machine.Safe(); safe {
+		at = sooner(at, k.said.Add(sayEvery))
+	}
+	return at
+}
+
+// saySafe says that power may be cut, after the machine has looked at the time
+// once more.
+func (k *keeper) saySafe(ctx context.Context) {
+	if _, safe := k.machine.Safe(); !safe || time.Since(k.said) < sayEvery {
+		return
+	}
+	k.step(ctx, power.Tick{})
+	proof, safe := k.machine.Safe()
+	if !safe {
+		return
+	}
+	k.said = time.Now()
+	m := mqtt.Message{Class: mqtt.State, Topic: k.safeTopic(), Payload: []byte(onOff(true))}
+	if err := k.site.mqtt.Now(m, func() bool { return k.gate.holds(proof) }); err != nil {
+		k.log.Debug("safe couldn't be said", keyError, err)
+	}
+}
+
+// revoke takes safe back. It is retained, and the first thing that every
+// connection tells.
+func (k *keeper) revoke() {
+	k.site.mqtt.Publish(mqtt.Message{Class: mqtt.Revoke, Topic: k.safeTopic(), Payload: []byte(onOff(false)), Retain: true})
+}
+
+// now is this moment as the machine counts it.
+func (k *keeper) now() power.Instant { return k.at(time.Now()) }
+
+// at is a moment as the machine counts it.
+func (k *keeper) at(t time.Time) power.Instant {
+	return power.Instant{Wall: t.Round(0), Mono: k.mono(t)}
+}
+
+// mono is the time since the start by the monotonic clock.
+func (k *keeper) mono(t time.Time) time.Duration { return t.Sub(k.began) }
+
+// observe posts what somebody saw. Life lowers the gate first, whatever the keeper
+// waits for.
+func (k *keeper) observe(e power.Event) {
+	urgent := false
+	switch e := e.(type) {
+	case power.Probe:
+		urgent = e.Sight == power.Alive
+	case power.SignedIn, power.Answered:
+		urgent = true
+	}
+	if urgent {
+		k.gate.lower()
+	}
+	if !k.mail.post(urgent, e) && urgent {
+		k.mail.behind(e) // life must not get lost
+	}
+}
+
+// latest is a value that one goroutine sets and another one reads when it changed.
+type latest[T any] struct {
+	changed chan struct{} // of capacity 1
+
+	mu    sync.Mutex
+	value T
+}
+
+func newLatest[T any](v T) *latest[T] {
+	return &latest[T]{changed: make(chan struct{}, 1), value: v}
+}
+
+func (l *latest[T]) set(v T) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.value = v
+	select {
+	case l.changed <- struct{}{}:
+	default:
+	}
+}
+
+func (l *latest[T]) get() T {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.value
+}

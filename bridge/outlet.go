@@ -1,0 +1,113 @@
+package bridge
+
+import (
+	"context"
+	"time"
+
+	"hikbridge/bridge/plug"
+	"hikbridge/bridge/power"
+	"hikbridge/mqtt"
+)
+
+// plugHeardFor is how long a plug may be silent until it counts as away: it is
+// asked each minute at rest.
+const plugHeardFor = 3 * time.Minute
+
+// plugDefault is what a plug told of the time after an outage.
+type plugDefault power.Seen
+
+// hearPlug takes in what the plug reports. It is called by the goroutine that reads
+// the broker's connection, and doesn't wait.
+func (k *keeper) hearPlug(m mqtt.Incoming) {
+	r := k.plug.Read(m.Topic, m.Payload, m.Retained)
+	if r.Err != nil {
+		k.log.Debug("the plug's report can't be read", keyTopic, m.Topic, keyError, r.Err)
+		return
+	}
+	_, _, askable, _ := k.plug.Tells()
+	if relay, told := relayOf(r, m.Retained && askable); told {
+		relay.At = k.now()
+		if relay.State != power.RelayOn || relay.Restarted {
+			k.gate.lower()
+		}
+		if !k.mail.post(true, relay) {
+			k.mail.behind(relay)
+		}
+	}
+	if r.Metered {
+		k.mail.post(false, power.Reading{At: k.now(), Watts: r.Watts, Retained: m.Retained, Stamp: r.Stamp})
+	}
+	if r.ReturnsOn != plug.NotTold {
+		told := plugDefault{Told: power.No, Evidence: r.Evidence}
+		if r.ReturnsOn == plug.On {
+			told.Told = power.Yes
+		}
+		k.mail.post(false, told)
+	}
+}
+
+// relayOf is what a report says of the relay. What the broker kept of a plug that
+// can be asked is old, and the answer comes soon.
+func relayOf(r plug.Report, old bool) (e power.Relay, told bool) {
+	e = power.Relay{State: power.RelayUnknown, Restarted: r.Restarted}
+	switch {
+	case r.Away:
+		return e, true
+	case old:
+		return e, false
+	case r.Relay == plug.On:
+		e.State = power.RelayOn
+	case r.Relay == plug.Off:
+		e.State = power.RelayOff
+	default:
+		return e, r.Restarted
+	}
+	return e, true
+}
+
+// send gives a plug an order now or never, past all that waits and unretained. It
+// says whether all of it left; still is asked before each part does.
+func (k *keeper) send(orders []plug.Message, still func() bool) bool {
+	for _, o := range orders {
+		if err := k.site.mqtt.Now(mqtt.Message{Class: mqtt.Event, Topic: o.Topic, Payload: o.Payload}, still); err != nil {
+			k.log.Warn("the plug couldn't be told", keyTopic, o.Topic, keyError, err)
+			return false
+		}
+	}
+	return true
+}
+
+// switchOn needs no proof. The machine goes on until the relay is read as on.
+func (k *keeper) switchOn() {
+	if k.plug != nil {
+		k.send(k.plug.On(), func() bool { return true })
+	}
+}
+
+// switchOff leaves only while nothing speaks against its proof.
+func (k *keeper) switchOff(proof uint64) {
+	k.send(k.plug.Off(), func() bool { return k.gate.cuts(proof) })
+}
+
+// askEvery is how often the plug is asked; 0: it can't be.
+func (k *keeper) askEvery() time.Duration {
+	if k.plug == nil {
+		return 0
+	}
+	if _, _, askable, _ := k.plug.Tells(); !askable {
+		return 0
+	}
+	return k.machine.Watch().AskPlug
+}
+
+// askPlug asks for a fresh reading and for the relay, when it is time to.
+func (k *keeper) askPlug(ctx context.Context) {
+	if every := k.askEvery(); every == 0 || time.Since(k.asked) < every {
+		return
+	}
+	k.asked = time.Now()
+	at := k.now()
+	if k.send(k.plug.AskNow(), func() bool { return true }) {
+		k.step(ctx, power.Asked{At: at})
+	}
+}

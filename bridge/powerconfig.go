@@ -1,0 +1,70 @@
+package bridge
+
+import (
+	"fmt"
+
+	"hikbridge/bridge/plug"
+	"hikbridge/bridge/power"
+)
+
+// form makes what package plug wants of the configuration.
+func (c PowerConfig) form() (plug.Config, error) {
+	p, err := plug.Parse(c.Plug)
+	if err != nil {
+		return p, err
+	}
+	f := c.PlugForm
+	p.StateTopic, p.PowerTopic, p.CommandTopic, p.AskTopic = f.StateTopic, f.PowerTopic, f.CommandTopic, f.AskTopic
+	p.StateField, p.PowerField, p.TimeField = f.StateField, f.PowerField, f.TimeField
+	p.StateOn, p.StateOff, p.CommandOn, p.CommandOff, p.Ask = f.StateOn, f.StateOff, f.CommandOn, f.CommandOff, f.Ask
+	p.Meter = f.Meter
+	return p, nil
+}
+
+// plug makes the plug that is configured; nil if there is none.
+func (c PowerConfig) plug(base, recorder string) (*plug.Plug, error) {
+	if c.Plug == "" {
+		return nil, nil
+	}
+	form, err := c.form()
+	if err != nil {
+		return nil, fmt.Errorf("plug: %w", err)
+	}
+	p, err := plug.New(form, base, recorder)
+	if err != nil {
+		return nil, fmt.Errorf("plug: %w", err)
+	}
+	return p, nil
+}
+
+// topics are those of the plug's reports.
+func (c PowerConfig) topics(base, recorder string) ([]string, error) {
+	p, err := c.plug(base, recorder)
+	if p == nil || err != nil {
+		return nil, err
+	}
+	return p.Topics(), nil
+}
+
+// machine is what the machine wants of it.
+func (c PowerConfig) machine(p *plug.Plug) power.Config {
+	m := power.Config{Witness: c.Witness != "", OffWatts: c.OffWatts, Timers: c.Timers,
+		PlainCommands: c.PlainCommands, AnyOutage: c.AnyOutage}
+	if p == nil {
+		return m
+	}
+	relay, meter, _, switches := p.Tells()
+	m.Plug = power.Plug{Exists: true, Relay: relay, Meter: meter, Cut: power.CutNever}
+	if switches && c.Cut != "" {
+		m.Plug.Cut = power.Cut(c.Cut)
+	}
+	return m
+}
+
+// topics are those of the plug's reports.
+func (k *keeper) topics() []string {
+	if k.plug == nil {
+		return nil
+	}
+	return k.plug.Topics()
+}

@@ -1,0 +1,189 @@
+package bridge
+
+import (
+	"strconv"
+	"time"
+
+	"hikbridge/bridge/power"
+	"hikbridge/discovery"
+	"hikbridge/mqtt"
+)
+
+// powerView is what a keeper lets the recorder's loop do and show.
+type powerView struct {
+	// Ask lets the loop ask by its plan, Listen read the event stream. SignIn is
+	// for a time without a plan: it looks now and then who answers.
+	Ask, Listen, SignIn bool
+
+	State    power.State
+	Why      power.Reason
+	Sentence string
+	Proof    power.Proof
+	Needs    []reason
+	// Looked says that probes run, Answers that the last one saw life.
+	Looked, Answers bool
+	Blockers        []Blocker
+	Last            *Action
+	Drill           power.Learned
+	Support         string
+	Finish          time.Time
+}
+
+// resting says that no sequence of power runs.
+func (v powerView) resting() bool {
+	return v.State == power.Running || v.State == power.Unreachable || v.State == power.Attention
+}
+
+// ordinary says that the recorder's own loop knows best how it fares.
+func (v powerView) ordinary() bool {
+	return v.State == power.Running || v.State == power.Unreachable || v.State == ""
+}
+
+// view is how it stands now.
+func (k *keeper) view(w power.Watch) powerView {
+	now := time.Now()
+	m := k.machine.Memory()
+	v := powerView{
+		Ask: w.Poll && k.stop == nil, Listen: w.Poll, SignIn: w.SignIn && k.sight.stable(now),
+		State: k.machine.State(), Why: k.machine.Why(), Sentence: clip(k.machine.Status()), Proof: k.machine.Proof(),
+		Needs: k.needs(), Looked: k.probes != nil, Answers: k.sight.last.Sight == power.Alive,
+		Blockers: blockers(k.machine.Findings()), Drill: m.Learned, Support: k.supportWord(m), Finish: k.finish(m),
+	}
+	if a := k.book.last(); a != nil {
+		last := *a
+		v.Last = &last
+	}
+	return v
+}
+
+// needs are why a person is needed, beside what the recorder's loop finds.
+func (k *keeper) needs() []reason {
+	var all []reason
+	for _, id := range k.machine.Needs() {
+		if id == "unreachable" {
+			continue // the recorder's loop tells that, with the cause
+		}
+		if r, ok := needTexts[id]; ok {
+			all = append(all, reason{ID: id, Text: r.Text, Advice: r.Advice})
+			continue
+		}
+		all = append(all, reason{ID: id, Text: clip(k.machine.Status()), Advice: attentionAdvice})
+	}
+	return all
+}
+
+const attentionAdvice = "Look at the recorder; its Status says what to do."
+
+// needTexts are the reasons whose sentence isn't Status.
+var needTexts = map[string]reason{
+	"waits_for_power": {Text: "The recorder is off, and its power is owed", Advice: "Switch its power off and on, so that it starts again."},
+	"plug":            {Text: "The plug doesn't report that it is on", Advice: "Look at the plug; the bridge goes on trying."},
+	"drill_due":       {Text: "The recorder has other firmware than at its last shutdown drill", Advice: "Do the drill again while somebody is at the recorder."},
+	"unclean_stop":    {Text: "The recorder's log tells of an unclean stop after it was called safe to cut", Advice: "The plug isn't switched off any more until a drill has passed; please report it."},
+	"too_many_starts": {Text: "This program started too often in a row", Advice: "Look into its log; it only observes until 10 quiet minutes have passed."},
+	"journal":         {Text: "The journal can't be written", Advice: "Look at the disk that the state directory is on; no recorder is shut down by hand meanwhile."},
+}
+
+// supportWord is whether the recorder can be shut down from outside.
+func (k *keeper) supportWord(m power.Memory) string {
+	switch {
+	case k.support.Told == power.No:
+		return discovery.SupportNo
+	case k.support.Told == power.Yes, m.Learned.Passed && m.Learned.Firmware == m.Firmware, m.Seq.Success:
+		return discovery.SupportYes
+	}
+	return discovery.SupportUnknown
+}
+
+// finish guesses when the recorder is proven off, or runs again, by what a drill
+// taught; zero when nothing is on its way there.
+func (k *keeper) finish(m power.Memory) time.Time {
+	l := m.Learned
+	toSilence, gap, boot := l.ToSilence, l.Gap, l.Boot
+	if !l.Passed {
+		toSilence, gap, boot = time.Minute, time.Minute, 2*time.Minute
+	}
+	proven := max(k.cfg.Power.Timers.Quiet, 3*time.Minute) + 30*time.Second
+	left := map[power.State]time.Duration{
+		power.Checking: 20*time.Second + toSilence + proven, power.CountingDown: 10*time.Second + toSilence + proven,
+		power.ShuttingDown: toSilence + proven, power.Confirming: toSilence + proven, power.Cutting: 20 * time.Second,
+		power.PoweringOn: 20*time.Second + boot, power.Rebooting: gap + boot, power.Booting: boot,
+	}
+	d, ok := left[k.machine.State()]
+	if !ok || !acts(m.Seq.Action) {
+		return time.Time{}
+	}
+	if m.Seq.Action == power.Reboot && k.machine.State() != power.Booting {
+		d += gap + boot - proven
+	}
+	return time.Now().Add(d - k.machine.Since()).Truncate(time.Minute)
+}
+
+// powerValues are the values of a recorder's power, by key.
+func (r *recorder) powerValues(v map[string]value) {
+	p := &r.power
+	v[discovery.KeyPowerState] = value{string(p.State), map[string]any{"reason": string(p.Why)}}
+	v[discovery.KeyProof] = value{state: string(p.Proof)}
+	v[discovery.KeyShutdownSupport] = value{state: p.Support}
+	hard := 0
+	for _, b := range p.Blockers {
+		if b.Severity != string(power.Info) {
+			hard++
+		}
+	}
+	v[discovery.KeyBlockers] = value{strconv.Itoa(hard), map[string]any{"findings": p.Blockers}}
+	if p.Last != nil {
+		v[discovery.KeyLastPowerAction] = value{timestamp(p.Last.Began), p.Last.attributes()}
+	}
+	if p.Drill.Passed {
+		v[discovery.KeyLastDrill] = value{timestamp(p.Drill.At), map[string]any{"firmware": p.Drill.Firmware}}
+	}
+	if !p.Finish.IsZero() {
+		v[discovery.KeyExpectedFinish] = value{state: timestamp(p.Finish)}
+	}
+	if p.Looked {
+		v[discovery.KeyConnection] = value{state: onOff(p.Answers)}
+	}
+}
+
+// maxShownSteps is how many steps of an action stand in attributes, which Home
+// Assistant records: the last ones.
+const maxShownSteps = 20
+
+// attributes are what Last power action tells.
+func (a *Action) attributes() map[string]any {
+	steps := make([]string, 0, maxShownSteps)
+	for _, s := range a.Steps[max(0, len(a.Steps)-maxShownSteps):] {
+		steps = append(steps, s.At.Local().Format("15:04:05")+" "+s.What)
+	}
+	all := map[string]any{"action": a.Action, "by": a.By, "reason": a.Reason, "outcome": a.Outcome, "verdict": a.Verdict,
+		"message": a.Message, "proof": a.Proof, "steps": steps, "verification": a.Verification, "gaps": a.Gaps}
+	if !a.Ended.IsZero() {
+		all["ended"] = timestamp(a.Ended)
+	}
+	return all
+}
+
+// obey takes over what the keeper wants.
+func (r *recorder) obey(v powerView) {
+	before := r.power
+	r.power = v
+	if before.Ask && !v.Ask && r.cancel != nil {
+		r.cancel() // a power effect goes first
+	}
+	switch {
+	case before.Listen && !v.Listen:
+		r.hangUp()
+		r.live.ready, r.live.trouble = false, nil
+		r.dropPictures()
+	case !before.Listen && v.Listen:
+		r.plan.restart(time.Now())
+		r.hold, r.live.silent = time.Time{}, 0
+		r.live.answers, r.live.asked = false, false
+	}
+}
+
+// showIdle says whether the buttons make sense that begin something.
+func (r *recorder) showIdle() {
+	r.put(mqtt.Availability, r.site.device.IdleAvailability(r.cfg.Name), availability(r.power.resting()))
+}
