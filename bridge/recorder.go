@@ -241,7 +241,7 @@ func (r *recorder) nextQuestion(now time.Time) (question, time.Time) {
 		}
 		if at.After(now) {
 			if due := r.pictureDue(); !due.IsZero() && due.Before(at) {
-				at = latest(due, r.hold)
+				at = later(due, r.hold)
 			}
 			return question{}, at
 		}
@@ -282,7 +282,7 @@ func sooner(a, b time.Time) time.Time {
 	return a
 }
 
-func latest(a, b time.Time) time.Time {
+func later(a, b time.Time) time.Time {
 	if a.Before(b) {
 		return b
 	}
