@@ -15,6 +15,8 @@ type answer struct {
 	location    string
 	body        []byte
 	stream      bool // the connection becomes an event stream
+	lost        bool // it is never sent
+	order       *order
 }
 
 const (
@@ -197,6 +199,12 @@ func (r *Recorder) content(rest string) *element {
 		return r.interfaces()
 	case "System/onlineUpgrade/version":
 		return r.upgradeVersion()
+	case "System/onlineUpgrade/status":
+		return r.onlineUpgradeStatus()
+	case "System/upgradeStatus":
+		return when(m != OldCamera, r.upgradeStatus())
+	case "Security/onlineUser":
+		return when(m.recorder(), r.onlineUsers())
 	case "ContentMgmt/record/tracks":
 		return when(m.recorder(), r.tracks())
 	case "System/Video/inputs/channels":
@@ -209,6 +217,9 @@ func (r *Recorder) content(rest string) *element {
 		return r.oneTrigger(one)
 	}
 	if one, found := strings.CutPrefix(rest, "ContentMgmt/Storage/hdd/"); found && m.recorder() {
+		if e := r.formatStatus(one); e != nil {
+			return e
+		}
 		return r.smartTest(one)
 	}
 	return nil

@@ -42,7 +42,11 @@ func (r *Recorder) answerLocked(q asked, c credentials) (answer, account) {
 		return r.unprivileged(q, v), v.account
 	case rest == alertStream:
 		return r.streamAnswer(q), v.account
-	case r.replay.documents != nil:
+	}
+	if a, ok := r.orderLocked(q); ok {
+		return a, v.account
+	}
+	if r.replay.documents != nil {
 		return r.replayed(q), v.account
 	}
 	return r.found(q), v.account

@@ -176,6 +176,14 @@ type Config struct {
 	// cut (ResetStreams, FreezeStreams, Unplug); a restart ends that.
 	StreamSlotHeld time.Duration
 
+	// Halt is how a recorder shuts down, Restart how the device takes the request
+	// to restart, and Boot how it boots after that or with its supply back: 45 s
+	// of silence and 15 s of errors if left out.
+	Halt    Halt
+	Restart Manner
+	Boot    Boot
+	Watts   Watts
+
 	// TLS is the base of the configuration on port 443, 8443 and in ServeTLS.
 	// Nil, or without certificates, it gets a self-made one.
 	TLS *tls.Config
@@ -199,6 +207,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.Heartbeat == 0 {
 		c.Heartbeat = heartbeatEvery
+	}
+	if c.Boot == (Boot{}) {
+		c.Boot = Boot{Down: 45 * time.Second, Silent: true, Errors: 15 * time.Second}
 	}
 	if c.Now == nil {
 		c.Now = time.Now

@@ -49,6 +49,7 @@ type Disk struct {
 	Capacity, Free int64
 	Share          bool   // listed in nasList
 	Model, Serial  string // told by some (DS-7732NI-M4 V5.03)
+	Type           string // "SATA" if empty; "Virtual Disk" for an array
 }
 
 // contents is what a device's documents tell; under Recorder.mu.
@@ -63,6 +64,9 @@ type contents struct {
 	recordedSince time.Time
 	smart         map[int]SMART
 	newest        newest
+	upgrading     upgrading
+	users         []OnlineUser
+	formatting    map[int]Formatting
 	pictures      map[Channel][]byte
 	scene         []byte // the picture that others are made of
 	shots         int

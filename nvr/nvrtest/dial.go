@@ -26,8 +26,8 @@ type deviceConn interface {
 
 // Dial connects to the recorder in memory; it fits http.Transport.DialContext.
 // The address is the recorder's whatever it says; ports 443 and 8443 speak TLS.
-// While unplugged it waits for the end of ctx, while the port is closed it is
-// refused.
+// While unplugged, halted or without supply it waits for the end of ctx or for
+// better times, unless Halt says otherwise; while the port is closed it is refused.
 func (r *Recorder) Dial(ctx context.Context, network, address string) (net.Conn, error) {
 	return r.dial(ctx, netip.MustParseAddr(DefaultClient), address)
 }
@@ -77,6 +77,7 @@ func deviceAddr(address string) *net.TCPAddr {
 // connect makes a connection once the link lets it through: at once normally,
 // never while unplugged, and with an error where the port is closed.
 func (r *Recorder) connect(ctx context.Context, client netip.Addr, device net.Addr) (near, far *pipeEnd, err error) {
+	noRoute := time.Now().Add(noRouteAfter)
 	for {
 		near, far, state := r.tryConnect(client, device)
 		switch {
@@ -87,12 +88,19 @@ func (r *Recorder) connect(ctx context.Context, client netip.Addr, device net.Ad
 			return nil, nil, context.Cause(ctx)
 		case state.link == linkRefused:
 			return nil, nil, os.NewSyscallError("connect", syscall.ECONNREFUSED)
+		case state.link == linkNoRoute && !time.Now().Before(noRoute):
+			return nil, nil, os.NewSyscallError("connect", syscall.EHOSTUNREACH)
+		case state.link == linkNoRoute:
+			state.until = r.now().Add(time.Until(noRoute))
 		case state.link == linkUp:
 			return near, far, nil
 		}
 		r.waitChange(ctx, state)
 	}
 }
+
+// noRouteAfter is how long it takes to find that nobody answers ARP.
+const noRouteAfter = time.Second
 
 // tryConnect makes a connection if the link is up now.
 func (r *Recorder) tryConnect(client netip.Addr, device net.Addr) (near, far *pipeEnd, state linkState) {
@@ -227,7 +235,7 @@ func (r *Recorder) admit(c *portConn) bool {
 	case linkUp:
 		r.trackLocked(c)
 	case linkRefused:
-	case linkSilent:
+	case linkSilent, linkNoRoute: // a kernel that answers can't say "no route"
 		c.dark = true
 		r.cut[c] = struct{}{}
 	}

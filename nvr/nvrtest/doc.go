@@ -18,12 +18,15 @@
 // System/deviceInfo, capabilities, status, time (with time/localTime and
 // time/timeZone), ContentMgmt/InputProxy/channels, channels/status and those of
 // one channel, System/Video/inputs/channels, System/Network/interfaces,
-// System/workingstatus?format=json, System/onlineUpgrade/version (after SetNewest),
-// ContentMgmt/Storage with hdd/<id>/SMARTTest/status, ContentMgmt/record/tracks,
+// System/workingstatus?format=json, System/upgradeStatus, System/onlineUpgrade/version
+// (after SetNewest) and status (after SetOnlineUpgrade), PUT System/reboot and
+// System/shutdown?format=json,
+// ContentMgmt/Storage with hdd/<id>/SMARTTest/status and formatStatus (after
+// SetFormatting), ContentMgmt/record/tracks,
 // POST ContentMgmt/record/tracks/<id>/dailyDistribution and ContentMgmt/search,
 // Event/triggers and single ones, Event/notification/alertStream, pictures of
 // Streaming/channels/<id> and ContentMgmt/StreamingProxy/channels/<id>,
-// Security/userCheck, users and UserPermission/<own id>, all below /ISAPI/ after
+// Security/userCheck, users, onlineUser and UserPermission/<own id>, all below /ISAPI/ after
 // a sign-in; without one GET /SDK/activateStatus. What only recorders have,
 // cameras refuse. Anything else isn't supported, in the model's manner: 403 on
 // recorders, 404 and 403 on cameras, 500 on old ones, 503 for a single trigger of
@@ -64,6 +67,28 @@
 // EndStreams, FreezeStreams and StallStreams are about the streams' connections
 // alone; Config.MaxStreams makes a device full. Streams, MostStreams and
 // StreamsOpened count. A stream isn't a request in hand (MaxConcurrent).
+//
+// # Power
+//
+// Config.Halt (SetHalt) is how a recorder takes a shutdown, Config.Restart how a
+// device takes a restart: it obeys, is busy a few times, refuses, ignores, or never
+// answers. One that obeys answers for a while, then its network is gone while its
+// disks are still written (Flushing), and then it has halted: silent, without a
+// route, or refusing connections. A halted recorder stays so until its power was
+// cut and restored.
+//
+//	box := nvrtest.New(nvrtest.Config{Halt: nvrtest.Halt{Link: nvrtest.HaltedRefuses}})
+//	…
+//	if box.Flushing() { … } // cutting now would be what must never happen
+//	box.CutPower()
+//	box.RestorePower() // it boots as Config.Boot says
+//
+// Power and Watts tell what the device does and draws. Stops lists how it stopped: a
+// cut of a device that had not halted is unclean. A Fault with a Status on such a
+// request refuses it, one without spoils only the answer: ResetAfterRequest and
+// NoAnswer lose it although it is carried out, Reset and HalfOpen before it is.
+// Replays obey as well. Online users, upgrades and the state of formatting are set by
+// SetOnlineUsers, SetUpgrade, SetOnlineUpgrade and SetFormatting, not in replays.
 //
 // # What goes wrong
 //

@@ -296,7 +296,8 @@ func (r *Recorder) storage() *element {
 }
 
 func disk(m Model, d Disk) *element {
-	return parent("hdd", el("id", number(d.ID)), el("hddName", d.Name), el("hddPath", ""), el("hddType", "SATA"),
+	setDefault(&d.Type, "SATA")
+	return parent("hdd", el("id", number(d.ID)), el("hddName", d.Name), el("hddPath", ""), el("hddType", d.Type),
 		el("status", d.Status), el("capacity", number(d.Capacity)), el("freeSpace", number(d.Free)), el("property", "RW"),
 		when(m == NVR, el("group", "1")),
 		when(d.Serial != "", el("hddSerialNumber", d.Serial)), when(d.Model != "", el("hddModel", d.Model)),

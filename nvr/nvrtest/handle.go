@@ -42,8 +42,12 @@ func (r *Recorder) answer(w http.ResponseWriter, q asked, c credentials, entry *
 
 // reply sends an answer, or makes a stream of the connection.
 func (r *Recorder) reply(w http.ResponseWriter, req *http.Request, entry *Request, a answer) *stream {
-	if a.stream {
+	switch {
+	case a.stream:
 		return r.stream(w, req, entry, a)
+	case a.lost:
+		r.hold(req.Context(), -1)
+		panic(http.ErrAbortHandler)
 	}
 	r.send(w, entry, a)
 	return nil
@@ -91,6 +95,9 @@ func (r *Recorder) decide(q asked, c credentials, entry *Request) (answer, *Faul
 	f := r.takeFaultLocked(func(f Fault) bool {
 		return !f.early() && f.matches(q.method, q.path) && (f.Answers == AnyAnswer || f.Answers == kind)
 	})
+	if f == nil || f.Status == 0 { // else it is refused
+		r.obeyLocked(a.order)
+	}
 	if f != nil {
 		a = r.faulty(a, *f, q)
 	}

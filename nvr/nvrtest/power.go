@@ -9,6 +9,7 @@ const (
 	linkUp link = iota
 	linkRefused
 	linkSilent
+	linkNoRoute
 )
 
 // power is whether the device runs and can be reached; under Recorder.mu.
@@ -20,6 +21,12 @@ type power struct {
 	unplugged  bool
 	portClosed bool
 	changed    chan struct{} // closed when a waiting dial should look again
+
+	state PowerState // without PowerBooting: see boot
+	order *order     // being carried out
+	stops []Stop
+	timer *time.Timer // of the next step
+	step  int         // its number
 }
 
 type boot struct {
@@ -42,13 +49,23 @@ type Boot struct {
 }
 
 // Reboot drops all connections, refuses new ones for a while, and then has
-// forgotten its nonces and begins its uptime again.
+// forgotten its nonces and begins its uptime again. A device without supply, or
+// that has halted, can't restart.
 func (r *Recorder) Reboot(down time.Duration) { r.RebootWith(Boot{Down: down}) }
 
 // RebootWith is Reboot with the trouble that comes along.
 func (r *Recorder) RebootWith(b Boot) {
 	r.mu.Lock()
 	r.settleLocked()
+	if r.power.state != PowerRunning {
+		r.mu.Unlock()
+		return
+	}
+	if r.power.order != nil {
+		r.dropLaterLocked()
+		r.power.order = nil
+	}
+	r.noteStopLocked(ByRestart)
 	r.power.boot = &boot{Boot: b, up: r.now().Add(b.Down)}
 	r.settleLocked()
 	r.wakeLocked()
@@ -72,6 +89,9 @@ func (r *Recorder) settleLocked() {
 	r.power.errorsTill = b.up.Add(b.Errors)
 	r.power.deniesTill = b.up.Add(b.Denies)
 	r.access.restart(!r.config.Model.recorder())
+	if n := len(r.power.stops); n > 0 {
+		r.power.stops[n-1].Back = b.up
+	}
 }
 
 // Unplug pulls the network cable: dials hang, and connections that are open go
@@ -139,12 +159,28 @@ func (r *Recorder) linkLocked() linkState {
 		return linkState{link: linkRefused}
 	case p.unplugged:
 		return linkState{link: linkSilent, changed: p.changed}
+	case p.state != PowerRunning:
+		return linkState{link: r.downLinkLocked(), changed: p.changed}
 	case p.boot != nil && p.boot.Silent:
 		return linkState{link: linkSilent, until: p.boot.up, changed: p.changed}
 	case p.boot != nil, p.portClosed:
 		return linkState{link: linkRefused}
 	}
 	return linkState{link: linkUp}
+}
+
+// downLinkLocked is the link of a device that halts, has halted or has no supply.
+// Before a restart it is silent.
+func (r *Recorder) downLinkLocked() link {
+	p, h := &r.power, r.config.Halt
+	restarts := p.order != nil && p.order.restart
+	switch {
+	case h.Link == HaltedNoRoute && !restarts:
+		return linkNoRoute
+	case h.Link == HaltedRefuses && !restarts && p.state != PowerOff:
+		return linkRefused
+	}
+	return linkSilent
 }
 
 // uptimeLocked is how long the device has been on.

@@ -76,6 +76,7 @@ func (r *Recorder) Close() error {
 	}
 	r.closed = true
 	close(r.done)
+	r.dropLaterLocked()
 	r.dropStreamsLocked(false)
 	open := r.takeConns(r.conns)
 	open = append(open, r.takeConns(r.cut)...)

@@ -1,8 +1,10 @@
 package nvrtest
 
 import (
+	"slices"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // SMART is what a disk tells of itself. Self is "ok", "error" or "fail", All is
@@ -68,6 +70,94 @@ func (r *Recorder) interfaces() *element {
 			parent("DefaultGateway", el("ipAddress", "192.0.2.1")),
 			parent("PrimaryDNS", el("ipAddress", "192.0.2.1")))),
 		t.inner(parent("Link", el("MACAddress", r.contents.mac), el("autoNegotiation", "true"), el("speed", "1000"), el("duplex", "full"), el("MTU", "1500"))))))
+}
+
+// OnlineUser is somebody who is signed in at a recorder.
+type OnlineUser struct {
+	Name    string
+	Type    string // "admin", "operator", "viewer"
+	Address string
+}
+
+// SetOnlineUsers changes who is signed in, as Security/onlineUser lists them. ISAPI
+// requests open no session (17 recorders), so the client itself isn't listed.
+func (r *Recorder) SetOnlineUsers(users ...OnlineUser) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.contents.users = slices.Clone(users)
+}
+
+func (r *Recorder) onlineUsers() *element {
+	list := r.traits.root("OnlineUserList")
+	since := r.zone.wall(r.now().Add(r.config.ClockOffset - time.Hour)).Format("2006-01-02 15:04:05")
+	for i, u := range r.contents.users {
+		list.add(r.traits.inner(parent("OnlineUser", el("id", number(65536+i)), el("name", u.Name), el("type", u.Type),
+			el("loginTime", since), parent("clientAddress", el("ipAddress", u.Address)))))
+	}
+	return list
+}
+
+// upgrading is what the device tells of an upgrade.
+type upgrading struct {
+	running bool
+	percent int
+	online  string
+}
+
+// SetUpgrade lets the device say that an upgrade runs, or none.
+func (r *Recorder) SetUpgrade(running bool, percent int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.contents.upgrading.running, r.contents.upgrading.percent = running, percent
+}
+
+// SetOnlineUpgrade changes the word of System/onlineUpgrade/status ("notUpgrade",
+// "upgrading"); before, and with "", the device doesn't support the question.
+func (r *Recorder) SetOnlineUpgrade(word string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.contents.upgrading.online = word
+}
+
+func (r *Recorder) upgradeStatus() *element {
+	u := r.contents.upgrading
+	return r.traits.root("upgradeStatus", el("upgrading", yesNo(u.running)), el("percent", number(u.percent)))
+}
+
+func (r *Recorder) onlineUpgradeStatus() *element {
+	u := r.contents.upgrading
+	return when(u.online != "", r.traits.root("OnlineUpgradeStatus", el("status", u.online), el("percent", number(u.percent)),
+		el("taskID", ""), el("packageName", "")))
+}
+
+// Formatting is what hdd/<id>/formatStatus tells. Its form isn't documented;
+// this one is a guess.
+type Formatting struct {
+	Running bool
+	Percent int
+}
+
+// SetFormatting lets the disk with that id tell how far it is formatted; before,
+// the device doesn't support the question. The word in the list of disks is
+// SetDiskStatus's.
+func (r *Recorder) SetFormatting(id int, f Formatting) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.contents.formatting == nil {
+		r.contents.formatting = map[int]Formatting{}
+	}
+	r.contents.formatting[id] = f
+}
+
+// formatStatus is the document below a disk, or nil.
+func (r *Recorder) formatStatus(rest string) *element {
+	id, found := strings.CutSuffix(rest, "/formatStatus")
+	n, err := strconv.Atoi(id)
+	f, set := r.contents.formatting[n]
+	if !found || err != nil || !set {
+		return nil
+	}
+	return r.traits.root("formatStatus", el("formating", yesNo(f.Running)), el("percent", number(f.Percent)))
 }
 
 // newest is the firmware that the maker's server offers.

@@ -145,3 +145,25 @@ func TestPictureContents(t *testing.T) {
 		}
 	})
 }
+
+func TestPreflightDocuments(t *testing.T) {
+	const api = "/ISAPI/"
+	r, c := newRecorder(t, nvrtest.Config{})
+	c.get(api+"System/upgradeStatus").want(t, 200).says(t, "<upgrading>false<", "<percent>0<")
+	r.SetUpgrade(true, 40)
+	c.get(api+"System/upgradeStatus").want(t, 200).says(t, "<upgrading>true<", "<percent>40<")
+	c.get(api+"System/onlineUpgrade/status").want(t, 403)
+	r.SetOnlineUpgrade("upgrading")
+	c.get(api+"System/onlineUpgrade/status").want(t, 200).says(t, "<OnlineUpgradeStatus", "<status>upgrading<")
+	c.get(api+"Security/onlineUser").want(t, 200).says(t, "<OnlineUserList").lacks(t, "<OnlineUser>")
+	r.SetOnlineUsers(nvrtest.OnlineUser{Name: "jo", Type: "operator", Address: "192.0.2.33"})
+	c.get(api+"Security/onlineUser").want(t, 200).says(t, "<name>jo<", "<type>operator<", "<ipAddress>192.0.2.33<", "<loginTime>")
+	c.get(api+"ContentMgmt/Storage/hdd/1/formatStatus").want(t, 403)
+	r.SetFormatting(1, nvrtest.Formatting{Running: true, Percent: 7})
+	c.get(api+"ContentMgmt/Storage/hdd/1/formatStatus").want(t, 200).says(t, "<formating>true<", "<percent>7<")
+	r.SetDisks([]nvrtest.Disk{{ID: 1, Name: "array1", Type: "Virtual Disk", Status: "reparing"}})
+	c.get(api+"ContentMgmt/Storage").want(t, 200).says(t, "<hddType>Virtual Disk<", "<status>reparing<")
+	_, old := newRecorder(t, nvrtest.Config{Model: nvrtest.OldCamera})
+	old.get(api+"System/upgradeStatus").want(t, 500)
+	old.get(api+"Security/onlineUser").want(t, 500)
+}
