@@ -132,6 +132,12 @@ type Config struct {
 	BirthTopic string
 	// Subscribe holds the topic filters whose messages come to the inbox, at QoS 1.
 	Subscribe []string
+	// Arrived is asked about each of these messages the moment it is read, in order, before the inbox: what it takes doesn't go
+	// there, and can't be lost behind what fills it. Retained ones are passed too, with Retained true: what they are worth is
+	// the caller's to judge. Births, and what is too large for the inbox, are not. The payload is the callee's to keep if it
+	// takes the message, and not to be changed if not; Dropped is always 0. It is called by one goroutine at a time, the one
+	// that reads, so it must not block. Nil takes nothing.
+	Arrived func(Incoming) (taken bool)
 	// Dial opens connections; nil is a net.Dialer. Proxies in the environment are never used.
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 }
@@ -214,8 +220,8 @@ func New(cfg Config) (*Client, error) {
 		target:  target,
 		outbox:  newOutbox(),
 		inbox:   make(chan Incoming, inboxSize),
-		changes: make(chan Change, changesSize),
-		births:  make(chan struct{}, 1), // one is as good as many
+		changes: make(chan Change, changesSize+len(cfg.Subscribe)), // each refused filter is a change
+		births:  make(chan struct{}, 1),                            // one is as good as many
 	}, nil
 }
 
@@ -252,9 +258,14 @@ func (c *Client) receive(topic string, payload []byte, retained bool) {
 		c.drop(1)
 		return
 	}
+	in := Incoming{Topic: topic, Payload: payload, Retained: retained}
+	if c.cfg.Arrived != nil && c.cfg.Arrived(in) {
+		return
+	}
 	untold := c.unreported.Swap(0)
+	in.Dropped = int(untold)
 	select {
-	case c.inbox <- Incoming{Topic: topic, Payload: payload, Retained: retained, Dropped: int(untold)}:
+	case c.inbox <- in:
 	default:
 		c.unreported.Add(untold)
 		c.drop(1)

@@ -47,6 +47,7 @@ const (
 type session struct {
 	link   *link
 	client paho.Client
+	acks   *acks
 	buffer bytes.Buffer // messages that are to be written
 
 	window  []flight // messages under way, the oldest first
@@ -98,7 +99,8 @@ func connect(ctx context.Context, cfg Config, to target, receive receiver) (*ses
 	var l *link
 	var dialed error
 	stop := func() bool { return true }
-	opts := options(cfg, receive)
+	acks := newAcks()
+	opts := options(cfg, receive, acks)
 	opts.SetCustomOpenConnectionFn(func(*url.URL, paho.ClientOptions) (net.Conn, error) {
 		if l, dialed = to.dial(ctx, cfg); dialed != nil {
 			return nil, dialed
@@ -116,7 +118,8 @@ func connect(ctx context.Context, cfg Config, to target, receive receiver) (*ses
 	if err := token.Error(); err != nil {
 		return nil, because(ctx, refusal(token, l, err))
 	}
-	s := &session{link: l, client: client, timer: time.NewTimer(0)}
+	s := &session{link: l, client: client, acks: acks, timer: time.NewTimer(0)}
+	acks.start()
 	if l.isDead() { // ctx ended just now, or paho took a return code that it doesn't know for none
 		s.close()
 		return nil, because(ctx, refusal(token, l, errNotMQTT))
@@ -145,7 +148,7 @@ func because(ctx context.Context, err error) error {
 }
 
 // options are the settings with which paho does what it is told and nothing by itself.
-func options(cfg Config, receive receiver) *paho.ClientOptions {
+func options(cfg Config, receive receiver, acks *acks) *paho.ClientOptions {
 	opts := paho.NewClientOptions()
 	opts.Servers = []*url.URL{{Scheme: "tcp", Host: "broker"}} // for the form: the connection comes from us
 	opts.SetClientID(cfg.ClientID).SetUsername(cfg.Username).SetPassword(cfg.Password)
@@ -155,9 +158,11 @@ func options(cfg Config, receive receiver) *paho.ClientOptions {
 	opts.SetKeepAlive(keepAlive).SetPingTimeout(pingTimeout)
 	opts.SetConnectTimeout(attemptTimeout).SetWriteTimeout(handOver)
 	opts.SetOrderMatters(true)
+	opts.SetAutoAckDisabled(true)
 	opts.SetConnectionLostHandler(nil)
 	opts.SetDefaultPublishHandler(func(_ paho.Client, m paho.Message) {
 		receive(m.Topic(), m.Payload(), m.Retained())
+		acks.due(m)
 	})
 	if cfg.Will.Topic != "" {
 		opts.SetBinaryWill(cfg.Will.Topic, cfg.Will.Payload, 1, true)
@@ -168,7 +173,9 @@ func options(cfg Config, receive receiver) *paho.ClientOptions {
 // close ends the connection, if it hasn't ended, and returns when paho's goroutines are gone.
 func (s *session) close() {
 	s.link.fail(errStopped)
+	s.acks.stop()
 	s.client.Disconnect(pahoEnd)
+	s.acks.wait()
 	s.timer.Stop()
 }
 
@@ -197,9 +204,9 @@ func (s *session) subscribe(ctx context.Context, filters []string) (refused []st
 		s.link.fail(err)
 		return nil, fmt.Errorf("subscribe: %w", s.link.err)
 	}
-	for filter, code := range token.Result() {
-		if code == 0x80 {
-			refused = append(refused, filter)
+	for filter, code := range wanted {
+		if got, ok := token.Result()[filter]; !ok || got > code {
+			refused = append(refused, filter) // 0x80, or the answer doesn't have it at all
 		}
 	}
 	return refused, nil
