@@ -5,6 +5,8 @@ import (
 	"log/slog"
 	"net"
 	"time"
+
+	"hikbridge/bridge/power"
 )
 
 // Secret is a password that can't be printed by accident: every way of
@@ -77,7 +79,52 @@ type RecorderConfig struct {
 	Fingerprint string
 	// Channels picks channels by their id as listed; empty means all.
 	Channels []string
+	Power    PowerConfig
 	Dial     DialFunc
+}
+
+// PowerConfig is what the owner decided about a recorder's power. The zero value
+// is a recorder without a plug, and all timers at their defaults.
+type PowerConfig struct {
+	// Plug is the plug that feeds it, as plug.Parse reads it: tasmota:TOPIC,
+	// shelly1:ID, shelly2:PREFIX, zigbee2mqtt:NAME, relay, free; empty means none.
+	// PlugForm describes a free one, and replaces parts of the others.
+	Plug     string
+	PlugForm PlugForm
+	// Cut is what the bridge may do with it: "never" (also empty) reads it and
+	// switches it on, "proven" switches it off as well once the meter has proven
+	// that the recorder is off or a person has confirmed it, "presumed" also after a
+	// long silence, to bring it back.
+	Cut string
+	// Witness is a host that hangs on the recorder's own switch, with a port or
+	// without; empty means none.
+	Witness string
+	// OffWatts lowers what the plug may read of a recorder that is off; 0 means as
+	// learned, or 1 W.
+	OffWatts float64
+	Timers   Timers
+	// PlainCommands lets commands without envelope do everything. AnyOutage lets an
+	// outage shut it down without a passed drill.
+	PlainCommands, AnyOutage bool
+}
+
+// Validate says what is wrong with timers and off-watts as long as no drill is
+// known, which could support others.
+func (c PowerConfig) Validate() error {
+	return power.Config{OffWatts: c.OffWatts, Timers: c.Timers}.Validate(power.Learned{})
+}
+
+// Timers are what an owner may change; a zero one has its default.
+type Timers = power.Timers
+
+// PlugForm is what a plug's topics and payloads are like; empty ones have the
+// plug's own, or none. Fields are names in a JSON payload. Meter says that it
+// tells its power.
+type PlugForm struct {
+	StateTopic, PowerTopic, CommandTopic, AskTopic string
+	StateField, PowerField, TimeField              string
+	StateOn, StateOff, CommandOn, CommandOff, Ask  string
+	Meter                                          bool
 }
 
 // BrokerConfig names the MQTT broker.

@@ -92,7 +92,8 @@ func TestOneRecorderNeedsFourVariables(t *testing.T) {
 	s := judge(t, environ())
 	want := settings{level: slog.LevelInfo, Config: bridge.Config{
 		Recorders: []bridge.RecorderConfig{{
-			Name: "nvr", URL: "http://192.0.2.10", Username: "viewer", Password: secretText, TLS: "verify"}},
+			Name: "nvr", URL: "http://192.0.2.10", Username: "viewer", Password: secretText, TLS: "verify",
+			Power: bridge.PowerConfig{Cut: "never"}}},
 		Broker: bridge.BrokerConfig{URL: "mqtt://192.0.2.5"},
 		Topic:  "hikbridge", DiscoveryPrefix: "homeassistant", BirthTopic: "homeassistant/status",
 		OffDelay: bridge.DefaultOffDelay, PictureInterval: bridge.DefaultPictureInterval,
@@ -109,9 +110,10 @@ func TestOneRecorderNeedsFourVariables(t *testing.T) {
 func TestSeveralRecordersKeepTheOrderOfTheirNames(t *testing.T) {
 	s := judge(t, several("HIKBRIDGE_NVR_BACK_YARD_CHANNELS=1, 2,ip3"))
 	want := []bridge.RecorderConfig{
-		{Name: "garage", URL: "http://192.0.2.10", Username: "viewer", Password: secretText, TLS: "verify"},
+		{Name: "garage", URL: "http://192.0.2.10", Username: "viewer", Password: secretText, TLS: "verify",
+			Power: bridge.PowerConfig{Cut: "never"}},
 		{Name: "back-yard", URL: "https://192.0.2.11:8443", Username: "other", Password: secretText, TLS: "verify",
-			Channels: []string{"1", "2", "ip3"}},
+			Channels: []string{"1", "2", "ip3"}, Power: bridge.PowerConfig{Cut: "never"}},
 	}
 	if !reflect.DeepEqual(s.Recorders, want) {
 		t.Errorf("got  %+v\nwant %+v", s.Recorders, want)

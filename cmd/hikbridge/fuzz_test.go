@@ -22,6 +22,10 @@ func FuzzEnvironment(f *testing.F) {
 		environ("HIKBRIDGE_TOPIC="+secretText, "HIKBRIDGE_DISCOVERY_PREFIX=/"+secretText, "HIKBRIDGE_LOG_LEVEL="+secretText),
 		environ("HIKBRIDGE_NVR_URL http://u:"+secretText+"@h=x", "HIKBRIDGE_=", "HIKBRIDGE_NVR__URL="+secretText, "HIKBRIDGE_NVR_É_URL=1"),
 		{"HIKBRIDGE_NVRS=\"" + secretText + "\"", "HIKBRIDGE_STATE_DIR=\xff", "HIKBRIDGE_NVR_PASSWORD_FILE=/dev/zero", "=", "x", "=x=y"},
+		environ("HIKBRIDGE_NVR_PLUG="+secretText, "HIKBRIDGE_NVR_CUT="+secretText, "HIKBRIDGE_NVR_WITNESS="+secretText+":0", "HIKBRIDGE_NVR_OFF_WATTS=NaN",
+			"HIKBRIDGE_NVR_QUIET="+secretText, "HIKBRIDGE_NVR_DWELL=1s", "HIKBRIDGE_NVR_PLUG_METER="+secretText, "HIKBRIDGE_PLAIN_COMMANDS="+secretText),
+		several("HIKBRIDGE_NVR_GARAGE_PLUG=free", "HIKBRIDGE_NVR_BACK_YARD_PLUG=tasmota:x", "HIKBRIDGE_NVR_BACK_YARD_CUT=presumed", "HIKBRIDGE_NVR_GARAGE_PLUG_COMMAND_TOPIC=a/#",
+			"HIKBRIDGE_NVR_GARAGE_WITNESS=2001:db8::1", "HIKBRIDGE_NVR_GARAGE_OFF_WATTS=0.5", "HIKBRIDGE_NVR_GARAGE_BOOT=20m"),
 		environ("HIKBRIDGE_NVR_URL=http://"+secretText, "HIKBRIDGE_NVR_PASSWORD=a\nb", "HIKBRIDGE_BIRTH_TOPIC=#"),
 	} {
 		f.Add(strings.Join(seed, "\x00"))
@@ -99,6 +103,9 @@ func plausible(t *testing.T, s settings) {
 		seen[r.Name], seen[a.hostPort()] = true, true
 		if r.Username == "" || r.Password == "" || (r.TLS == tlsPin) && len(r.Fingerprint) != 64 {
 			t.Errorf("recorder %q isn't complete", r.Name)
+		}
+		if p := r.Power; p.Validate() != nil || p.Cut != cutNever && (p.Plug == "" || plugKind(p.Plug) == plugRelay) {
+			t.Errorf("power of recorder %q: %+v, %v", r.Name, p, p.Validate())
 		}
 	}
 	if len(s.Recorders) == 0 || s.StateDir == "" || s.Topic == "" || s.BirthTopic == "" || s.DiscoveryPrefix == "" {

@@ -42,6 +42,8 @@ func TestNames(t *testing.T) {
 			[]string{"HIKBRIDGE_NVRS: the names a and a-password-file can't be told apart in variables: HIKBRIDGE_NVR_A_PASSWORD_FILE would be"}},
 		{"and if it is only the beginning of one", []string{"a", "a-tls"},
 			[]string{"HIKBRIDGE_NVRS: the names a and a-tls can't be told apart in variables: HIKBRIDGE_NVR_A_TLS would be"}},
+		{"a variable may have words between", []string{"a", "a-plug"},
+			[]string{"HIKBRIDGE_NVRS: the names a and a-plug can't be told apart in variables: HIKBRIDGE_NVR_A_PLUG would be"}},
 		{"a name that only begins with another one is fine", []string{"a", "a-b", "ab", "a-urls"}, nil},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -83,6 +85,9 @@ func TestUnknownNames(t *testing.T) {
 		{"a mistyped recorder", more, "HIKBRIDGE_NVR_GARGE_URL",
 			"isn't known; did you mean HIKBRIDGE_NVR_GARAGE_URL? For another recorder add garge to HIKBRIDGE_NVRS"},
 		{"a mistyped variable of a recorder", more, "HIKBRIDGE_NVR_BACK_YARD_CHANELS", "isn't known; did you mean HIKBRIDGE_NVR_BACK_YARD_CHANNELS?"},
+		{"a word of the plug's that isn't one", one, "HIKBRIDGE_NVR_PLUG_WITNESS", "isn't known; did you mean HIKBRIDGE_NVR_"},
+		{"a mistyped variable of a plug", more, "HIKBRIDGE_NVR_GARAGE_PLUG_STATE_TOPICS", "isn't known; did you mean HIKBRIDGE_NVR_GARAGE_PLUG_STATE_TOPIC?"},
+		{"a plug of a recorder that isn't in the list", more, "HIKBRIDGE_NVR_ATTIC_PLUG_COMMAND_TOPIC", "belongs to no recorder; add attic to HIKBRIDGE_NVRS"},
 		{"a variable that no form has", more, "HIKBRIDGE_NVR_ULR", "isn't known; "},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -27,6 +27,7 @@ func (r *reader) recorders() []bridge.RecorderConfig {
 	r.judgeNames()
 	var list []bridge.RecorderConfig
 	seen := map[string]string{} // host and port → the variable that named it first
+	plugs := map[string]string{}
 	for _, name := range r.names.valid {
 		prefix := prefixOf(name)
 		c, address := r.recorder(name, prefix)
@@ -35,6 +36,7 @@ func (r *reader) recorders() []bridge.RecorderConfig {
 		} else {
 			seen[address] = prefix + "URL"
 		}
+		r.shared(plugs, prefix+"PLUG", c.Power)
 		list = append(list, c)
 	}
 	return list
@@ -59,7 +61,8 @@ func (r *reader) recorder(name, prefix string) (c bridge.RecorderConfig, address
 	r.form(describe[recorderVariables](prefix))
 	v := fetch[recorderVariables](r.env, prefix)
 	c = bridge.RecorderConfig{Name: name, Username: v.Username}
-	if a := r.address(prefix, v.URL, recorderURLs()); a != nil {
+	a := r.address(prefix, v.URL, recorderURLs())
+	if a != nil {
 		c.URL, address = a.String(), a.hostPort()
 	}
 	if v.Username == "" {
@@ -72,6 +75,7 @@ func (r *reader) recorder(name, prefix string) (c bridge.RecorderConfig, address
 	c.Fingerprint = r.fingerprint(prefix, v.Fingerprint)
 	c.TLS = r.tls(prefix, v, strings.HasPrefix(c.URL, "http://"))
 	c.Channels = r.channels(prefix+"CHANNELS", v.Channels)
+	c.Power = r.power(prefix, v, a)
 	return c, address
 }
 

@@ -28,6 +28,10 @@ func (r *reader) site(s *settings) {
 	}
 	r.topics(v)
 	r.events(s, v)
+	plain := r.yes(namespace+"PLAIN_COMMANDS", v.PlainCommands)
+	for i := range s.Recorders {
+		s.Recorders[i].Power.PlainCommands = plain
+	}
 	s.level = r.logLevel(v.LogLevel)
 	s.StateDir = r.stateDir()
 }

@@ -3,6 +3,8 @@ package main
 import (
 	"slices"
 	"strings"
+
+	"hikbridge/bridge"
 )
 
 const (
@@ -80,6 +82,7 @@ func advice(name string, candidates []string) string {
 	text := "isn't known"
 	nearest, distance := nearestName(name, candidates)
 	recorder, ofRecorder := recorderIn(name)
+	ofRecorder = ofRecorder && !slices.Contains(bridge.ReservedNames[:], recorder) // as in NVR_PLUG_WITNESS
 	switch {
 	case ofRecorder && !matches(namePattern, recorder):
 		return text + "; recorders have names that begin with a letter: " + namesVariable + "=garage, then " + prefixOf("garage") + "URL and so on"

@@ -36,6 +36,37 @@ type recorderVariables struct {
 	TLS          string        `env:"TLS" default:"verify" desc:"for https: verify (as a browser does), pin (only the certificate with the fingerprint below), insecure (any certificate), legacy (any certificate or the pinned one, and the old TLS of old devices)"`
 	Fingerprint  string        `env:"TLS_FINGERPRINT" desc:"SHA-256 of the recorder's certificate, 64 hexadecimal digits, colons allowed; alone it means pin. hikbridge check shows it"`
 	Channels     string        `env:"CHANNELS" default:"all" desc:"channels to show, as in 1,2,5, by their numbers on the recorder"`
+
+	Plug             string `env:"PLUG" default:"none" desc:"the plug that feeds the recorder: tasmota:TOPIC, shelly1:ID, shelly2:PREFIX, zigbee2mqtt:NAME, relay (any plug of Home Assistant, relayed to hikbridge/plug/nvr/state and power), or free (the variables below describe it). It is read, and switched on when the recorder is to come back"`
+	PlugStateTopic   string `env:"PLUG_STATE_TOPIC" desc:"free: topic that tells whether the plug is on; with other plugs this and the next replace what they usually do"`
+	PlugPowerTopic   string `env:"PLUG_POWER_TOPIC" desc:"free: topic that tells the power in watts, if another one"`
+	PlugCommandTopic string `env:"PLUG_COMMAND_TOPIC" desc:"free: topic that switches it; without it the bridge can't"`
+	PlugAskTopic     string `env:"PLUG_ASK_TOPIC" desc:"free: topic at which it is asked for both"`
+	PlugStateField   string `env:"PLUG_STATE_FIELD" default:"the whole message" desc:"where the state stands in a JSON message, as in state or relays.0.on"`
+	PlugPowerField   string `env:"PLUG_POWER_FIELD" default:"the whole message" desc:"where the power stands in a JSON message, as in ENERGY.Power"`
+	PlugTimeField    string `env:"PLUG_TIME_FIELD" desc:"where in the same message a time or counter stands that moves with every new measurement, and only then; without it a repeated figure can't be told from a new one, and a proof takes longer or never comes"`
+	PlugStateOn      string `env:"PLUG_STATE_ON" default:"ON or true" desc:"what the state says when it is on"`
+	PlugStateOff     string `env:"PLUG_STATE_OFF" default:"OFF or false" desc:"what the state says when it is off"`
+	PlugOn           string `env:"PLUG_ON" default:"ON" desc:"message that switches it on"`
+	PlugOff          string `env:"PLUG_OFF" default:"OFF" desc:"message that switches it off"`
+	PlugAsk          string `env:"PLUG_ASK" default:"an empty one" desc:"message that asks it"`
+	PlugMeter        string `env:"PLUG_METER" envDefault:"false" desc:"free: true if it has a meter; a power topic or field says so, too"`
+	Cut              string `env:"CUT" envDefault:"never" desc:"when the bridge may switch the plug off: never, proven (the meter has proven that the recorder is off, or a person has confirmed it), presumed (also after a long silence, only to bring back a recorder that is to run; see PRESUMPTION)"`
+	Witness          string `env:"WITNESS" default:"none" desc:"a host on the recorder's own network switch, as in 192.0.2.20 or 192.0.2.20:443: while it answers, a silent recorder isn't a broken network. No camera that the recorder feeds"`
+	OffWatts         string `env:"OFF_WATTS" default:"as learned in a drill, else 1" desc:"what the plug reads at most of a recorder that is off, in watts; it may only be lowered, as above it a disk may still turn"`
+	AnyOutage        string `env:"ANY_OUTAGE" envDefault:"false" desc:"true: a power outage shuts it down before a drill was passed, too; at low battery it is shut down anyhow"`
+	Countdown        string `env:"COUNTDOWN" default:"10s" desc:"time to cancel between the press and the shutdown"`
+	GoingDown        string `env:"GOING_DOWN" default:"90s" desc:"how long a recorder that accepted the shutdown may go on answering before it is asked once more"`
+	Quiet            string `env:"QUIET" default:"180s" desc:"silence that is longer than that of a restart; not less"`
+	Presumption      string `env:"PRESUMPTION" default:"600s" desc:"silence after which a recorder counts as off without a meter, with CUT=presumed; longer than most checks of disks; not less"`
+	Dwell            string `env:"DWELL" default:"15s" desc:"silence and low power for so long prove that it is off: disks need it to come to rest; not less"`
+	Settle           string `env:"SETTLE" default:"30s" desc:"how long a proof must hold before it is told and used: a restart in between shows; not less"`
+	ProofDeadline    string `env:"PROOF_DEADLINE" default:"8m" desc:"after this a shutdown that isn't proven needs a person; slow recorders need more"`
+	ReadBack         string `env:"READ_BACK" default:"20s" desc:"time for the plug to report that it has switched; a slow radio needs more"`
+	MinOff           string `env:"MIN_OFF" default:"15s" desc:"time without power before it is switched on again, so that the recorder really starts anew; not less"`
+	Boot             string `env:"BOOT" default:"10m" desc:"time without an answer after which a start has failed; checks of disks need more"`
+	Verify           string `env:"VERIFY" default:"10m" desc:"time for cameras and recordings to return after a start; after it what misses is told"`
+	CommandLife      string `env:"COMMAND_LIFE" default:"30s" desc:"how old a command may be, so that a late one does no harm; clocks that differ need more"`
 }
 
 // brokerVariables are those of the broker.
@@ -56,6 +87,7 @@ type siteVariables struct {
 	BirthTopic      string `env:"BIRTH_TOPIC" default:"homeassistant/status" desc:"where Home Assistant says online after its start; without this it is status below the discovery prefix"`
 	OffDelay        string `env:"OFF_DELAY" envDefault:"5s" desc:"how long an event stays on after its last repetition if the recorder doesn't say that it is over; for single types behind it, as in 5s,motion=10s"`
 	PictureInterval string `env:"PICTURE_INTERVAL" envDefault:"30s" desc:"how often an event brings a picture of one camera at most; off: only the button Take picture does"`
+	PlainCommands   string `env:"PLAIN_COMMANDS" envDefault:"false" desc:"true: every command is taken without id and time, too, as PRESS; then nobody notices that it comes late or twice"`
 	LogLevel        string `env:"LOG_LEVEL" envDefault:"info" desc:"debug, info, warn or error"`
 	StateDir        string `env:"STATE_DIR" default:"/var/lib/hikbridge if it exists" desc:"directory for the login budget and what is remembered, for one process alone. Otherwise hikbridge in $XDG_STATE_HOME or ~/.local/state"`
 }
