@@ -81,6 +81,9 @@ func (r *recorder) announce() {
 	if !first && r.shown.known.equal(r.known) {
 		return
 	}
+	if first {
+		r.keeper.gate.tell() // before there is somebody to read it
+	}
 	d := r.discovery()
 	r.shown = shown{known: r.known.clone(), entities: r.site.device.RecorderEntities(d),
 		cameras: map[string][]discovery.Entity{}, availability: map[string]string{},

@@ -30,8 +30,8 @@ type Bridge struct {
 	recorders map[string]*recorder
 	names     []string // in the configured order
 	unlock    func()
-	plugs     map[string]*keeper // by the topic of a plug's reports
-	urgent    chan mqtt.Incoming // cancels: they aren't lost behind other commands
+	plugs     map[string][]*keeper // by the topic of a plug's reports
+	urgent    chan mqtt.Incoming   // cancels: they aren't lost behind other commands
 
 	// Owned by the goroutine of Run.
 	gates      map[string]*gatekeeper // by target
@@ -81,14 +81,10 @@ func newBridge(c Config) (*Bridge, error) {
 	broker.BirthTopic = c.BirthTopic
 	broker.Subscribe = []string{device.Base() + "/command/#"}
 	b := &Bridge{recorders: map[string]*recorder{}, gates: map[string]*gatekeeper{}, state: map[string]summary{},
-		values: map[string]string{}, plugs: map[string]*keeper{}, urgent: make(chan mqtt.Incoming, urgentSize)}
+		values: map[string]string{}, plugs: map[string][]*keeper{}, urgent: make(chan mqtt.Incoming, urgentSize)}
 	broker.Arrived = b.arrived
-	for _, rc := range c.Recorders {
-		topics, err := rc.Power.topics(c.Topic, rc.Name)
-		if err != nil {
-			return nil, fmt.Errorf("recorder %s: %w", rc.Name, err)
-		}
-		broker.Subscribe = append(broker.Subscribe, topics...)
+	if broker.Subscribe, err = plugTopics(c, broker.Subscribe); err != nil {
+		return nil, err
 	}
 	client, err := mqtt.New(broker)
 	if err != nil {
@@ -107,7 +103,7 @@ func newBridge(c Config) (*Bridge, error) {
 		}
 		b.recorders[rc.Name] = r
 		for _, topic := range r.keeper.topics() {
-			b.plugs[topic] = r.keeper
+			b.plugs[topic] = append(b.plugs[topic], r.keeper)
 		}
 		b.names = append(b.names, rc.Name)
 	}
@@ -289,8 +285,10 @@ func (b *Bridge) command(now time.Time, m mqtt.Incoming) {
 // arrived takes what must not wait, or get lost, behind other messages: reports of
 // plugs and cancels. The broker's connection waits for it.
 func (b *Bridge) arrived(m mqtt.Incoming) (taken bool) {
-	if k, ok := b.plugs[m.Topic]; ok {
-		k.hearPlug(m)
+	if keepers, ok := b.plugs[m.Topic]; ok {
+		for _, k := range keepers {
+			k.hearPlug(m)
+		}
 		return true
 	}
 	if !strings.HasSuffix(m.Topic, "/"+string(power.Cancel)) {

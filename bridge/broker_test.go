@@ -121,7 +121,7 @@ func TestHomeAssistantsBirthBringsTheStatesAgain(t *testing.T) {
 	})
 }
 
-func TestDocumentsComeInTheOrderBridgeRecorderCameras(t *testing.T) {
+func TestSafeIsTakenBackFirstThenComeBridgeRecorderCameras(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, map[string]nvrtest.Config{"garage": {Channels: 3}})
 		w.start()
@@ -143,12 +143,14 @@ func TestDocumentsComeInTheOrderBridgeRecorderCameras(t *testing.T) {
 				kind = d.Dev.Name
 			} else if strings.HasSuffix(p.Topic, "/availability") {
 				kind = "availability"
+			} else if strings.HasSuffix(p.Topic, "/safe_to_cut_power") {
+				kind = "safe"
 			}
 			if len(order) == 0 || order[len(order)-1] != kind {
 				order = append(order, kind)
 			}
 		}
-		if got := strings.Join(order, ", "); !strings.HasPrefix(got, "hikbridge, Garage, ") || !strings.Contains(got, ", state, availability") || len(order) > 8 {
+		if got := strings.Join(order, ", "); !strings.HasPrefix(got, "safe, hikbridge, Garage, ") || !strings.Contains(got, ", state, availability") || len(order) > 9 {
 			t.Errorf("order: %s", got)
 		}
 	})

@@ -28,9 +28,22 @@
 // the recorder's inbox without waiting. The recorder begins when the verdict is
 // published, and tells the outcome.
 //
+// # The way of a power action
+//
+// Each recorder has a keeper (keeper.go), a goroutine that owns the machine of
+// package power. Commands about power are judged there. What is observed comes
+// into its mailbox (mailbox.go): what the prober sees (prober.go), what the plug
+// reports (outlet.go), what the recorder's loop was answered (observe.go), what
+// effects brought (effects.go). Each goes through Step and commit: lower, switch
+// on, record, tell, effect. *Safe* and an OFF pass the gate (gate.go), which a sign
+// of life or a moved relay lowers from its own goroutine, whatever the keeper waits
+// for. Records go into the recorder's journal, from which the log book is made
+// (logbook.go) and after a restart the machine. What is to be shown, and whether
+// the recorder may be asked anything, goes to the recorder's loop (powerview.go).
+//
 // # Who owns what
 //
-// Each recorder's loop owns what is known of it. Loops meet at two places only:
-// ids, which device has which name, and the channel of summaries, from which the
-// bridge's own device is made.
+// Each recorder's loop owns what is known of it, its keeper its power. Loops meet
+// at two places only: ids, which device has which name, and the channel of
+// summaries, from which the bridge's own device is made.
 package bridge

@@ -145,9 +145,9 @@ func (k *keeper) look(ctx context.Context) (f power.Facts, model string) {
 	upgrade, err := asking(ctx, c.Upgrade)
 	f.Upgrading = seen(upgrade.Upgrading, "", err)
 	work, err := asking(ctx, c.DiskWork)
-	f.Formatting = seen(work.Formatting, work.Evidence, err)
-	f.Repairing = seen(work.Repairing, work.Evidence, err)
-	f.RAIDError = seen(work.RAIDError, work.Evidence, err)
+	f.Formatting = seen(work.Formatting, strings.Join(work.Evidence, ", "), err)
+	f.Repairing = seen(work.Repairing, strings.Join(work.Evidence, ", "), err)
+	f.RAIDError = seen(work.RAIDError, strings.Join(work.Evidence, ", "), err)
 	right, err := asking(ctx, c.MayShutDown)
 	f.Right = seen(right, "", err)
 	return f, info.Model
@@ -171,8 +171,7 @@ func (k *keeper) collect(ctx context.Context) (power.Facts, string) {
 		return f, model
 	}
 	c := k.client
-	export, err := asking(ctx, c.Exporting)
-	f.Exporting = seen(export.Running, export.Evidence, err)
+	f.Exporting = k.exporting(ctx)
 	sessions, err := asking(ctx, c.Sessions)
 	f.People, f.OtherAdmin = people(sessions, err)
 	mode, err := asking(ctx, c.AddressMode)
@@ -190,6 +189,13 @@ func (k *keeper) collect(ctx context.Context) (power.Facts, string) {
 	return f, model
 }
 
+func (k *keeper) exporting(ctx context.Context) power.Seen {
+	ctx, cancel := context.WithTimeout(ctx, checkFor)
+	defer cancel()
+	running, evidence, err := k.client.Exporting(ctx)
+	return seen(running, evidence, err)
+}
+
 func clockFact(clock nvr.Clock, err error) power.Seen {
 	d := clock.Difference
 	return seen(nvr.Maybe[bool]{Value: d.Value.Abs() > clockWrong, Known: d.Known}, d.Value.String(), err)
@@ -202,12 +208,12 @@ func people(sessions []nvr.Session, err error) (anybody, admin power.Seen) {
 	}
 	var names, admins []string
 	for _, s := range sessions {
-		if s.Own {
+		if s.Own.Value {
 			continue
 		}
-		names = append(names, s.User)
+		names = append(names, s.Name)
 		if s.Administrator.Value {
-			admins = append(admins, s.User)
+			admins = append(admins, s.Name)
 		}
 	}
 	return seen(known(len(names) > 0), strings.Join(names, ", "), nil), seen(known(len(admins) > 0), strings.Join(admins, ", "), nil)

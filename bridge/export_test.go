@@ -4,7 +4,7 @@ import "time"
 
 // JudgeCommand gives the verdict on one command to a fresh gatekeeper.
 func JudgeCommand(now time.Time, action_ string, payload []byte, retained bool) (eventType string, accepted bool) {
-	v, ok := newGatekeeper().check(now, target{name: "garage"}, action(action_), payload, retained)
+	v, _, ok := newGatekeeper().check(now, target{name: "garage"}, action(action_), payload, retained)
 	if v == nil {
 		return "", ok
 	}

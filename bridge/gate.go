@@ -47,6 +47,15 @@ func (g *gate) closeLocked() {
 	}
 }
 
+// tell says that *safe* is off, if it is: nobody knows yet.
+func (g *gate) tell() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.up == 0 {
+		g.revoke()
+	}
+}
+
 // raise lets *safe* be shown for a proof, unless it was lowered meanwhile.
 func (g *gate) raise(proof uint64) {
 	g.mu.Lock()

@@ -12,6 +12,7 @@ import (
 	"hikbridge/bridge/journal"
 	"hikbridge/bridge/plug"
 	"hikbridge/bridge/power"
+	"hikbridge/discovery"
 	"hikbridge/mqtt"
 	"hikbridge/nvr"
 )
@@ -73,7 +74,7 @@ func newKeeper(c RecorderConfig, s *site, client *nvr.Client) (*keeper, error) {
 	}
 	k := &keeper{
 		cfg: c, site: s, client: client, plug: p, mail: newMailbox(), began: time.Now().Add(-time.Second),
-		shown: newLatest(powerView{Poll: true, SignIn: true}), log: s.cfg.Log.With(keyRecorder, c.Name),
+		shown: newLatest(powerView{Ask: true, Listen: true}), log: s.cfg.Log.With(keyRecorder, c.Name),
 		book: logBook{recorder: c.Name}, wake: -1,
 	}
 	k.gate = &gate{revoke: k.revoke}
@@ -398,6 +399,11 @@ func (k *keeper) saySafe(ctx context.Context) {
 // connection tells.
 func (k *keeper) revoke() {
 	k.site.mqtt.Publish(mqtt.Message{Class: mqtt.Revoke, Topic: k.safeTopic(), Payload: []byte(onOff(false)), Retain: true})
+}
+
+// safeTopic is where *safe* stands.
+func (k *keeper) safeTopic() string {
+	return k.site.device.RecorderTopic(k.cfg.Name) + "/" + discovery.KeySafe
 }
 
 // now is this moment as the machine counts it.

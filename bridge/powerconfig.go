@@ -2,6 +2,7 @@ package bridge
 
 import (
 	"fmt"
+	"slices"
 
 	"hikbridge/bridge/plug"
 	"hikbridge/bridge/power"
@@ -37,13 +38,32 @@ func (c PowerConfig) plug(base, recorder string) (*plug.Plug, error) {
 	return p, nil
 }
 
-// topics are those of the plug's reports.
-func (c PowerConfig) topics(base, recorder string) ([]string, error) {
-	p, err := c.plug(base, recorder)
-	if p == nil || err != nil {
-		return nil, err
+// plugTopics adds the topics of all plugs' reports. One plug before two recorders
+// is refused: it could be cut under one that still runs.
+func plugTopics(c Config, topics []string) ([]string, error) {
+	feeds := map[string]string{} // recorder, by what switches it off
+	for _, rc := range c.Recorders {
+		p, err := rc.Power.plug(c.Topic, rc.Name)
+		if err != nil {
+			return nil, fmt.Errorf("recorder %s: %w", rc.Name, err)
+		}
+		if p == nil {
+			continue
+		}
+		for _, off := range p.Off() {
+			key := off.Topic + " " + string(off.Payload)
+			if other, ok := feeds[key]; ok {
+				return nil, fmt.Errorf("recorders %s and %s have the same plug; give each its own", other, rc.Name)
+			}
+			feeds[key] = rc.Name
+		}
+		for _, topic := range p.Topics() {
+			if !slices.Contains(topics, topic) {
+				topics = append(topics, topic)
+			}
+		}
 	}
-	return p.Topics(), nil
+	return topics, nil
 }
 
 // machine is what the machine wants of it.

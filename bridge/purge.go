@@ -62,7 +62,22 @@ func Purge(ctx context.Context, c Config, name string) (PurgeReport, error) {
 		return PurgeReport{}, err
 	}
 	device := discovery.Bridge{Topic: c.Topic, Prefix: c.DiscoveryPrefix, Version: c.Version}
-	return clearRecorder(ctx, c, device, name, m, true)
+	report, err := clearRecorder(ctx, c, device, name, m, true)
+	if err != nil {
+		return report, err
+	}
+	return report, retireJournal(c.StateDir, name)
+}
+
+// retireJournal puts a recorder's journal aside: what a drill has taught was about
+// the former recorder. Its log book stays in the file.
+func retireJournal(stateDir, name string) error {
+	path := journalPath(stateDir, name)
+	err := os.Rename(path, path+".purged")
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return fmt.Errorf("put the journal aside: %w", err)
+	}
+	return nil
 }
 
 // clearTopics clears the documents first and the values once Home Assistant has

@@ -38,8 +38,8 @@ func orUnknown[T any](m nvr.Maybe[T], show func(T) string) value {
 // shown as unknown.
 func fill(into map[string]string, entities []discovery.Entity, values map[string]value) {
 	for _, e := range entities {
-		if !e.Retained || e.Key == discovery.KeySafe {
-			continue // a button, an event or a picture; safe is the keeper's
+		if !e.Retained {
+			continue // a button, an event or a picture; or safe, which is the keeper's
 		}
 		v, ok := values[e.Key]
 		if !ok {
@@ -385,7 +385,9 @@ func (b *Bridge) bridgeValues() map[string]string {
 
 // discovery makes what Home Assistant is told of a recorder.
 func (r *recorder) discovery() discovery.Recorder {
-	return r.known.discovery(r.cfg.Name, r.selected, r.cfg.URL)
+	d := r.known.discovery(r.cfg.Name, r.selected, r.cfg.URL)
+	d.Plug = r.keeper.plug != nil
+	return d
 }
 
 func (m *remembered) discovery(name string, selected func(id string) bool, url string) discovery.Recorder {

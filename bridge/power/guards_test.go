@@ -1513,7 +1513,7 @@ func TestStatusSays(t *testing.T) {
 		}, "The recorder starts although its plug is off: this plug doesn't feed it."},
 		{"still on", func() *bench { return resting(t, power.Attention, power.StillOn, power.RelayOn, nil) }, "The recorder was asked to shut down and still answers. Its power was kept. If its screen says that it has halted, switch it off and on by hand."},
 		{"came back", func() *bench { return resting(t, power.Attention, power.CameBack, power.RelayOn, nil) }, "The recorder was taken for off, and something answers at its address again. Nothing more is switched off."},
-		{"unproven", func() *bench { return resting(t, power.Attention, power.Unproven, power.RelayOn, nil) }, "It can't be proven that the recorder is off. Look at it: if it has halted, press Confirm off and then Power on, or switch it off and on by hand."},
+		{"unproven", func() *bench { return resting(t, power.Attention, power.Unproven, power.RelayOn, nil) }, "It can't be proven that the recorder is off. Look at it: if it has halted, press Confirm it is off and then Power on, or switch it off and on by hand."},
 		{"boot failed", func() *bench { return resting(t, power.Attention, power.BootFailed, power.RelayOn, nil) }, "The recorder doesn't answer after its start. Look at its screen."},
 		{"cut unconfirmed", func() *bench { return resting(t, power.Attention, power.CutUnconfirmed, power.RelayOn, nil) }, "It isn't known whether the plug has switched off. Look at it."},
 		{"power lost", func() *bench { return resting(t, power.Attention, power.PowerLost, power.RelayOff, nil) }, "The plug was switched off, not by this bridge, before the recorder was proven off."},

@@ -84,7 +84,7 @@ func (m *Machine) attentionStatus() string {
 		return "The recorder was taken for off, and something answers at its address again. Nothing more is switched off."
 	case Unproven:
 		if m.cfg.Plug.mayCut() && s.Success && s.Action != Outage {
-			return "It can't be proven that the recorder is off. Look at it: if it has halted, press Confirm off and then Power on, or switch it off and on by hand." + m.figures()
+			return "It can't be proven that the recorder is off. Look at it: if it has halted, press Confirm it is off and then Power on, or switch it off and on by hand." + m.figures()
 		}
 		return "It can't be proven that the recorder is off. Look at it: if it has halted, switch it off and on by hand." + m.figures()
 	case BootFailed:
@@ -108,7 +108,7 @@ func (m *Machine) presumedStatus() string {
 	case s.Drill.Failed == "" && s.Drill.Proven:
 		return "Drill: unplug the recorder, wait 15 seconds and plug it in again."
 	case s.Action == Drill && s.Drill.Failed == "":
-		return "Drill: the recorder has been " + m.silence() + ". If its screen is dark or says that power may be switched off, and no disk is heard, press Confirm off." + m.figures()
+		return "Drill: the recorder has been " + m.silence() + ". If its screen is dark or says that power may be switched off, and no disk is heard, press Confirm it is off." + m.figures()
 	}
 	return "The recorder accepted the shutdown and has been " + m.silence() + ". That is no proof: look at its screen and listen for disks before you pull the plug." + m.figures()
 }
