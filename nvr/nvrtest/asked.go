@@ -95,6 +95,8 @@ func (r *Recorder) special(q asked) (answer, bool) {
 		return r.working(q), true
 	case q.rest == "ContentMgmt/search" && r.config.Model.recorder():
 		return r.search(q), true
+	case q.rest == "ContentMgmt/logSearch" && r.config.Model.recorder():
+		return r.logSearch(q), true
 	}
 	if track, ok := strings.CutPrefix(q.rest, "ContentMgmt/record/tracks/"); ok {
 		if track, ok = strings.CutSuffix(track, "/dailyDistribution"); ok {

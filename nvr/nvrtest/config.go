@@ -152,6 +152,8 @@ type Config struct {
 
 	// WorkingStatus is the form of System/workingstatus.
 	WorkingStatus WorkingShape
+	// Log is how the log is kept and searched.
+	Log LogConfig
 	// DHCP says that the address is given by the network.
 	DHCP bool
 

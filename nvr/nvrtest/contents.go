@@ -62,6 +62,9 @@ type contents struct {
 	idle          map[Channel]bool // channels that don't record
 	schedules     map[Channel]schedule
 	recordedSince time.Time
+	gaps          map[Channel][]gap
+	log           []LogEntry
+	logSearches   []LogSearch
 	smart         map[int]SMART
 	newest        newest
 	upgrading     upgrading
@@ -80,7 +83,7 @@ func newContents(c Config, t traits) contents {
 	}
 	d := contents{
 		name: c.Name, serial: c.Serial, mac: c.MAC, firmware: c.Firmware, disks: disksOf(c.Model),
-		recordedSince: c.Now().Add(-recordedBefore),
+		recordedSince: c.Now().Add(-recordedBefore), log: newLog(c),
 	}
 	for id := 1; id <= n; id++ {
 		d.slots = append(d.slots, slotOf(c.Model, id))

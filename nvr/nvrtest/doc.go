@@ -90,6 +90,13 @@
 // Replays obey as well. Online users, upgrades and the state of formatting are set by
 // SetOnlineUsers, SetUpgrade, SetOnlineUpgrade and SetFormatting, not in replays.
 //
+// # The log and recordings
+//
+// AddLog writes into the log, Config.Log says how it is spelled and searched, and
+// LogSearches lists what was asked. A start without an orderly stop before it is
+// logged with an abnormal stop. SetGap takes recordings away; a recorder that is
+// down records nothing.
+//
 // # What goes wrong
 //
 // Reboot, Unplug and PortClosed are about the whole device, Fail is about single

@@ -111,8 +111,8 @@ func (r *Recorder) search(q asked) answer {
 	}
 	var found []span
 	for _, track := range append(s.Tracks, s.Others...) {
-		if _, known := r.contents.channelOf(track); known {
-			found = append(found, r.files(track, from, to)...)
+		if one, known := r.contents.channelOf(track); known {
+			found = append(found, r.files(one, from, to)...)
 		}
 	}
 	slices.SortStableFunc(found, func(a, b span) int { return a.from.Compare(b.from) })
@@ -125,25 +125,79 @@ func wallTime(s string) (time.Time, error) {
 	return time.Parse("2006-01-02T15:04:05", strings.TrimSuffix(s, "Z"))
 }
 
-// files are the files of a track that overlap a window, oldest first; the newest
-// ends now.
-func (r *Recorder) files(track int, from, to time.Time) []span {
-	begin, end, some := r.footage()
-	if !some {
+// SetGap takes what a channel recorded in a stretch away, or what it will record.
+func (r *Recorder) SetGap(c Channel, from, to time.Time) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.setGapLocked(c, from, to)
+}
+
+func (r *Recorder) setGapLocked(c Channel, from, to time.Time) {
+	if r.contents.gaps == nil {
+		r.contents.gaps = map[Channel][]gap{}
+	}
+	r.contents.gaps[c] = append(r.contents.gaps[c], gap{from, to})
+}
+
+// gap is a stretch without footage.
+type gap struct{ from, to time.Time }
+
+// files are the files of a channel that overlap a window of the device's clock,
+// oldest first; the newest ends now.
+func (r *Recorder) files(s slot, from, to time.Time) []span {
+	begin, end := r.contents.recordedSince, r.now()
+	if begin.IsZero() {
 		return nil
 	}
+	// In summer the clock differs by the shift from what it is in winter.
+	margin := r.zone.shift.Abs() + fileLength
+	skip := max((from.Sub(r.wall(begin))-margin)/fileLength, 0)
 	var all []span
-	skip := max(from.Sub(begin)/fileLength-1, 0)
-	for at := begin.Add(skip * fileLength); at.Before(end) && !at.After(to); at = at.Add(fileLength) {
-		file := span{track, at, at.Add(fileLength - seam)}
+	for at := begin.Add(skip * fileLength); at.Before(end) && !r.wall(at).After(to.Add(margin)); at = at.Add(fileLength) {
+		file := gap{at, at.Add(fileLength - seam)}
 		if file.to.After(end) {
 			file.to = end
 		}
-		if !file.to.Before(from) {
-			all = append(all, file)
+		for _, piece := range file.without(r.contents.gaps[s.channel]) {
+			one := span{trackOf(s.channel), r.wall(piece.from), r.wall(piece.to)}
+			if !one.to.Before(from) && !one.from.After(to) {
+				all = append(all, one)
+			}
 		}
 	}
 	return all
+}
+
+// without is what the gaps leave of a stretch.
+func (g gap) without(gaps []gap) []gap {
+	left := []gap{g}
+	for _, hole := range gaps {
+		var rest []gap
+		for _, piece := range left {
+			if before := (gap{piece.from, minTime(piece.to, hole.from)}); before.from.Before(before.to) {
+				rest = append(rest, before)
+			}
+			if behind := (gap{maxTime(piece.from, hole.to), piece.to}); behind.from.Before(behind.to) {
+				rest = append(rest, behind)
+			}
+		}
+		left = rest
+	}
+	return left
+}
+
+func minTime(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return a
+	}
+	return b
+}
+
+func maxTime(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
 }
 
 // searchResult is a page of what was found. A page of one tells the total (DVRtool).

@@ -92,6 +92,7 @@ func (r *Recorder) settleLocked() {
 	if n := len(r.power.stops); n > 0 {
 		r.power.stops[n-1].Back = b.up
 	}
+	r.startedLocked(b.up.Add(-b.Down), b.up)
 }
 
 // Unplug pulls the network cable: dials hang, and connections that are open go
