@@ -4,7 +4,7 @@
 // New makes a Client; each of its calls is one question: Info, Capabilities,
 // Proxies, ProxyStatus, Inputs, Status, Storage, SMART, Clock, Account, Rights,
 // Triggers, Working, Tracks, FirstDay, FirstRecording, AddressMode, Newest,
-// Picture. Calls may come from any goroutine; the client sends one request at a
+// Picture; Log and Gaps take several. Calls may come from any goroutine; the client sends one request at a
 // time, since concurrent use of a nonce makes recorders reject right passwords.
 //
 // # Events
@@ -15,6 +15,15 @@
 // eventtype.go knows the words for what happened. The stream ends when it shows no
 // sign of life: any byte is one. A device that admits no more streams answers like
 // one that has none, so a refusal of the stream is ErrBusy and isn't remembered.
+//
+// # Log and recordings
+//
+// Log reads the recorder's log, Gaps finds what wasn't recorded; LastStop and
+// Unrecovered judge the log's entries. Searches are asked and answered in the
+// device's wall clock (the "Z" in them is none): fold.go reads it by the device's
+// own rule, also where autumn has an hour twice. search.go goes through pages,
+// shortens spans that a device can't search in time, and is bounded whatever it says;
+// what wasn't read is told.
 //
 // # Never locking the owner out
 //
