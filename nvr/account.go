@@ -43,7 +43,7 @@ type Right struct {
 
 // needed are the rights the bridge's requests need, by the device's names
 // (Security/UserPermission, remotePermission).
-var needed = [...]string{"logOrStateCheck", "parameterConfig", "restartOrShutdown", "preview", "playBack", "alarmOutOrUpload"}
+var needed = [...]string{"logOrStateCheck", "parameterConfig", rightPower, "preview", "playBack", "alarmOutOrUpload"}
 
 // Rights asks which rights the account has. Administrators have all. Where the
 // device doesn't tell an account about itself, the rights aren't known; that is
@@ -71,6 +71,21 @@ func (c *Client) Rights(ctx context.Context) ([]Right, error) {
 		rights[i].Granted = told[rights[i].Name]
 	}
 	return rights, nil
+}
+
+// MayShutDown asks whether the account may shut the recorder down and restart it
+// (right restartOrShutdown); an administrator may. Not known: the device answers and
+// doesn't say. ErrUnsupported: it has no such question.
+func (c *Client) MayShutDown(ctx context.Context) (Maybe[bool], error) {
+	id, level, err := c.ownUser(ctx)
+	if err != nil || id == "" {
+		return Maybe[bool]{}, err
+	}
+	if strings.EqualFold(level, "Administrator") {
+		return known(true), nil
+	}
+	told, err := c.permissions(ctx, id)
+	return told[rightPower], err
 }
 
 func (c *Client) ownUser(ctx context.Context) (id, level string, err error) {

@@ -321,10 +321,12 @@ func (b *budget) rejected(now time.Time, l lockReport, path string) *SignInError
 	b.r.NotBefore = now.Add(pause)
 	b.noteLock(now, l)
 	b.save()
+	e := b.refusal(ErrUnauthorized, b.r.NotBefore)
 	if now.Before(b.r.LockedUntil) {
-		return b.refusal(ErrLocked, b.r.LockedUntil)
+		e = b.refusal(ErrLocked, b.r.LockedUntil)
 	}
-	return b.refusal(ErrUnauthorized, b.r.NotBefore)
+	e.told = true
+	return e
 }
 
 // locked notes a lock that was told without credentials having been sent.
@@ -337,7 +339,9 @@ func (b *budget) locked(now time.Time, l lockReport) error {
 	b.signedIn = false
 	b.noteLock(now, l)
 	b.save()
-	return b.refusal(ErrLocked, b.r.LockedUntil)
+	e := b.refusal(ErrLocked, b.r.LockedUntil)
+	e.told = true
+	return e
 }
 
 func (b *budget) noteLock(now time.Time, l lockReport) {

@@ -8,9 +8,11 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -28,8 +30,8 @@ const (
 	unsettledFor = 10 * time.Minute
 )
 
-// Config names one recorder. All fields but TLS, Fingerprint and Dial are
-// needed.
+// Config names one recorder. All fields but TLS, Fingerprint, Dial and Resolve
+// are needed.
 type Config struct {
 	// URL is http(s)://host[:port].
 	URL                string
@@ -41,8 +43,10 @@ type Config struct {
 	// StateDir is where the login budget is kept: one file for each host and
 	// port. Two clients of one address must not run at the same time.
 	StateDir string
-	// Dial opens connections; nil means net.Dialer.
+	// Dial opens connections; it must end with ctx. Nil means net.Dialer.
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
+	// Resolve looks a name up, for Client.Resolve alone; nil means net.Resolver.
+	Resolve func(ctx context.Context, host string) ([]string, error)
 }
 
 // Client speaks to one recorder. Its methods may be called from any goroutine;
@@ -52,6 +56,8 @@ type Client struct {
 	username string
 	password string
 	http     *http.Transport
+	dial     func(ctx context.Context, network, address string) (net.Conn, error)
+	resolve  func(ctx context.Context, host string) ([]string, error)
 	budget   *budget
 
 	turn chan struct{} // holds one token: the right to send a request
@@ -68,6 +74,11 @@ type Client struct {
 	swapped   map[string]bool      // channels whose picture is at the other path
 	news      news                 // of the event stream
 	denied    map[string]time.Time // path → when a missing right was told
+	front     queue
+	booted    time.Time  // when the device started, as far as it told
+	local     netip.Addr // of the last signed-in request
+	remote    netip.Addr
+	export    export // the last refusal that spoke of one
 }
 
 // New makes a client; nothing is sent before the first call. Its error is for
@@ -93,7 +104,12 @@ func New(c Config) (*Client, error) {
 		alive := net.KeepAliveConfig{Enable: true, Idle: 10 * time.Second, Interval: 10 * time.Second, Count: 3}
 		dial = (&net.Dialer{KeepAliveConfig: alive}).DialContext
 	}
+	resolve := c.Resolve
+	if resolve == nil {
+		resolve = net.DefaultResolver.LookupHost
+	}
 	return &Client{
+		dial: dial, resolve: resolve,
 		base: base, username: c.Username, password: c.Password, budget: b,
 		turn: make(chan struct{}, 1), // one request at a time
 		http: &http.Transport{
@@ -185,17 +201,23 @@ type request struct {
 	method, path string
 	body         string // an XML document, or none
 	stream       bool   // its answer doesn't end
+	// signed, if set, tells whether it went out with credentials and wasn't
+	// answered by 401: it may have been carried out.
+	signed *atomic.Bool
 }
 
 // question says that asking twice does no harm: all that is read, searches
 // included. What changes a device is sent by PUT and DELETE.
 func (q request) question() bool { return q.method == http.MethodGet || q.method == http.MethodPost }
 
-// right is what a rejection of the request casts doubt on: its path, or for all
-// pictures together the right to take them.
+// right is what a rejection of the request casts doubt on: its path, or the right
+// to take pictures, or the one to shut down and restart.
 func (q request) right() string {
-	if strings.HasSuffix(q.path, "/picture") {
+	switch {
+	case strings.HasSuffix(q.path, "/picture"):
 		return "picture"
+	case q.path == pathShutdown, q.path == pathReboot:
+		return rightPower
 	}
 	return q.path
 }
@@ -204,7 +226,7 @@ func (q request) right() string {
 // where it is missing, which on a nonce that has worked would count twice.
 func (q request) extra() bool { return q.stream || q.right() != q.path }
 
-// heldBack says why a stream or picture isn't asked for whose like was rejected
+// heldBack says why a stream, a picture or a shutdown isn't asked for whose like was rejected
 // while other requests weren't: the account seems to lack the right, and asking
 // again and again would pause everything else.
 func (c *Client) heldBack(q request) error {
@@ -233,10 +255,15 @@ func (c *Client) remembered(path string) error {
 
 func (c *Client) learn(path string, err error) {
 	var s *StatusError
-	if !errors.As(err, &s) || s.remembered || path == pathDeviceInfo {
+	if !errors.As(err, &s) || s.remembered {
 		return
 	}
+	c.noteExport(s)
+	if strings.EqualFold(s.Sub, "upgrading") {
+		c.unsettle()
+	}
 	switch {
+	case path == pathDeviceInfo:
 	case errors.Is(err, ErrUnsupported):
 		if c.settled() {
 			c.budget.noteUnsupported(path)
@@ -250,12 +277,15 @@ func (c *Client) learn(path string, err error) {
 	}
 }
 
-// settled says that no answer was lost or 5xx lately.
+// settled says that the device didn't start lately, as far as is known: it told no
+// such uptime and no upgrade, and no answer was lost or 5xx.
 func (c *Client) settled() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.trouble.IsZero() || time.Since(c.trouble) >= unsettledFor
+	return long(c.trouble) && long(c.booted)
 }
+
+func long(since time.Time) bool { return since.IsZero() || time.Since(since) >= unsettledFor }
 
 func (c *Client) unsettle() {
 	c.mu.Lock()
@@ -266,14 +296,12 @@ func (c *Client) unsettle() {
 // call sends one request in its turn and returns the body of an answer with
 // HTTP status 200, or an error.
 func (c *Client) call(ctx context.Context, q request, limit int64) ([]byte, error) {
-	ctx, cancel := withDeadline(ctx)
+	ctx, cancel := withDeadline(ctx, callTimeout)
 	defer cancel()
-	select {
-	case c.turn <- struct{}{}:
-		defer func() { <-c.turn }()
-	case <-ctx.Done():
+	if !c.takeTurn(ctx, false) {
 		return nil, ctx.Err()
 	}
+	defer c.giveTurn()
 	resp, err := c.exchange(ctx, q)
 	if err != nil {
 		return nil, err
@@ -306,11 +334,12 @@ func (c *Client) exchange(ctx context.Context, q request) (*http.Response, error
 	return resp, nil
 }
 
-func withDeadline(ctx context.Context) (context.Context, context.CancelFunc) {
+// withDeadline gives a context that has none a limit.
+func withDeadline(ctx context.Context, limit time.Duration) (context.Context, context.CancelFunc) {
 	if _, ok := ctx.Deadline(); ok {
 		return context.WithCancel(ctx)
 	}
-	return context.WithTimeout(ctx, callTimeout)
+	return context.WithTimeout(ctx, limit)
 }
 
 // readAll reads at most limit bytes; a longer body is an error, and a body that

@@ -94,7 +94,8 @@ func sentinelOfSub(sub string) error {
 	case "lowprivilege", "nopermission":
 		return ErrForbidden
 	case "devicebusy", "upgrading", "configoperating", "formatting", "exporting", "taskbusy",
-		"serviceunavailable", "deployexceedmax", "reconnectipc":
+		"serviceunavailable", "deployexceedmax", "reconnectipc", "hdformatting", "databackuping",
+		"beingexportedbyanotheruser", "ssdfilesystemisupgrading", "ssdfilesystemisformat":
 		return ErrBusy
 	}
 	return nil
@@ -108,6 +109,8 @@ type SignInError struct {
 	Until time.Time
 	// TriesLeft is what the recorder said, -1 when it didn't.
 	TriesLeft int
+	// told: the recorder just said so, it isn't what the login budget holds.
+	told bool
 }
 
 func (e *SignInError) Error() string {

@@ -2,6 +2,7 @@ package nvr
 
 import (
 	"io"
+	"net/http"
 
 	"github.com/icholy/digest"
 )
@@ -68,4 +69,18 @@ func ParseTriggers(body []byte) ([]Trigger, error) {
 		return nil, err
 	}
 	return w.triggers(), nil
+}
+
+// SightOf reads the error of a dial.
+func SightOf(err error) Sight { s, _ := sightOf(err); return s }
+
+// Verdict reads the answer to a power request.
+func Verdict(status int, body []byte) (Outcome, error) {
+	return verdict(request{method: http.MethodPut, path: pathShutdown}, &http.Response{StatusCode: status}, body)
+}
+
+// Formatting reads a formatStatus: whether the disk is being formatted.
+func Formatting(body []byte) Maybe[bool] {
+	w := formatting(body)
+	return Maybe[bool]{Value: w == formatWord, Known: w != oddWord}
 }

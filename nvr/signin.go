@@ -9,6 +9,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptrace"
 	"strings"
 	"time"
 
@@ -41,6 +42,9 @@ func (c *Client) roundTrip(ctx context.Context, q request) (*http.Response, erro
 	streamed := q.stream && c.budget.heartbeats() // in an earlier run
 	if q.extra() && !c.granted[q.right()] && !streamed {
 		resp, err := c.fromChallenge(ctx, q, false)
+		if errors.Is(err, ErrState) && !q.question() && c.nonce != nil && c.budget.mayReuse(time.Now()) {
+			return c.again(ctx, q) // a shutdown can't wait until this host's own disk is repaired
+		}
 		c.granted[q.right()] = err == nil && resp.StatusCode == http.StatusOK
 		return resp, err
 	}
@@ -128,7 +132,7 @@ func (c *Client) signIn(ctx context.Context, q request, fresh *nonce, stale bool
 	if err := c.budget.reserve(time.Now()); err != nil {
 		return nil, err
 	}
-	ctx, cancel, endless := outlast(ctx)
+	ctx, cancel, endless := outlast(ctx, q)
 	resp, err := c.send(ctx, q, fresh, false)
 	if err != nil {
 		cancel()
@@ -187,8 +191,13 @@ func (c *Client) noteStale(now time.Time) {
 
 // outlast gives the answer to a fresh nonce its own time: signInTimeout from
 // now whatever deadline the caller had, signInGrace after a cancellation.
-// endless ends that limit, for an answer that goes on.
-func outlast(parent context.Context) (ctx context.Context, cancel, endless func()) {
+// endless ends that limit, for an answer that goes on. What changes a device is
+// waited for no longer than the caller does, who must observe.
+func outlast(parent context.Context, q request) (ctx context.Context, cancel, endless func()) {
+	if !q.question() {
+		ctx, cancel := context.WithCancel(parent)
+		return ctx, cancel, func() {}
+	}
 	ctx, end := context.WithCancelCause(context.WithoutCancel(parent))
 	limit := time.AfterFunc(signInTimeout, func() { end(context.DeadlineExceeded) })
 	stop := context.AfterFunc(parent, func() {
@@ -214,7 +223,8 @@ func (b *cancelBody) Close() error {
 // send writes one request, signed if n isn't nil. With replay false net/http
 // must not send it a second time on its own when a kept connection turns out to
 // be closed: each sending may count as a failed login. A body whose content
-// can't be had again prevents that.
+// can't be had again prevents that. A PUT needs none: net/http sends it again only
+// if not a byte of it was written, and with an empty body it would be chunked.
 func (c *Client) send(ctx context.Context, q request, n *nonce, replay bool) (*http.Response, error) {
 	path := q.path
 	if !strings.HasPrefix(path, "/") {
@@ -225,7 +235,7 @@ func (c *Client) send(ctx context.Context, q request, n *nonce, replay bool) (*h
 		return nil, fmt.Errorf("make the request: %w", err)
 	}
 	req.Header.Set("User-Agent", "hikbridge")
-	if !replay || q.body != "" {
+	if !replay && q.question() || q.body != "" {
 		req.Body = io.NopCloser(strings.NewReader(q.body))
 		req.ContentLength = int64(len(q.body))
 	}
@@ -242,8 +252,27 @@ func (c *Client) send(ctx context.Context, q request, n *nonce, replay bool) (*h
 			return nil, fmt.Errorf("%w: %w", ErrNoDigest, err)
 		}
 		req.Header.Set("Authorization", credentials.String())
+		return c.sendSigned(req, q)
 	}
 	return c.http.RoundTrip(req)
+}
+
+// sendSigned notes whether the request left this host, and over which addresses
+// one was answered. net/http returns when nothing writes it any more.
+func (c *Client) sendSigned(req *http.Request, q request) (*http.Response, error) {
+	var conn net.Conn
+	trace := &httptrace.ClientTrace{GotConn: func(i httptrace.GotConnInfo) { conn = i.Conn }}
+	if q.signed != nil {
+		trace.WroteHeaders = func() { q.signed.Store(true) }
+	}
+	resp, err := c.http.RoundTrip(req.WithContext(httptrace.WithClientTrace(req.Context(), trace)))
+	if q.signed != nil && (isDial(err) || err == nil && resp.StatusCode == http.StatusUnauthorized) {
+		q.signed.Store(false)
+	}
+	if err == nil && (resp.StatusCode < 300 || resp.StatusCode == http.StatusForbidden) {
+		c.noteAddresses(conn)
+	}
+	return resp, err
 }
 
 // challenge reads and closes a 401: the digest challenge it brings, and what it

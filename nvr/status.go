@@ -38,6 +38,9 @@ func (c *Client) Status(ctx context.Context) (Status, error) {
 	// One traffic device tells a Chinese sentence instead of seconds.
 	if n := number(w.Uptime); n.Known && n.Value >= 0 && n.Value < math.MaxInt32 {
 		s.Uptime = known(time.Duration(n.Value) * time.Second)
+		c.mu.Lock()
+		c.booted = time.Now().Add(-s.Uptime.Value)
+		c.mu.Unlock()
 	}
 	if len(w.Memory) > 0 {
 		s.Memory = memory(w.Memory[0].Usage, w.Memory[0].Available)
@@ -82,6 +85,9 @@ type Disk struct {
 	// normal on a recorder that overwrites.
 	Size, Free Maybe[int64]
 	Network    bool
+	// Type is hddType as it came: "SATA", "Virtual Disk" for an array; empty for
+	// shares.
+	Type string
 }
 
 // Storage lists disks and shares. Ghosts of removed drives (notexist) are left
@@ -90,6 +96,7 @@ func (c *Client) Storage(ctx context.Context) ([]Disk, error) {
 	type volume struct {
 		ID       string `xml:"id"`
 		Name     string `xml:"hddName"`
+		Type     string `xml:"hddType"`
 		Status   string `xml:"status"`
 		Capacity string `xml:"capacity"`
 		Free     string `xml:"freeSpace"`
@@ -110,7 +117,7 @@ func (c *Client) Storage(ctx context.Context) ([]Disk, error) {
 		}
 		id = freeID(seen, prefix+id)
 		disks = append(disks, Disk{
-			ID: id, Name: name(v.Name), Status: text(v.Status), Network: prefix != "",
+			ID: id, Name: name(v.Name), Status: text(v.Status), Type: text(v.Type), Network: prefix != "",
 			Size: megabytes(v.Capacity), Free: megabytes(v.Free),
 		})
 	}

@@ -90,12 +90,10 @@ func (c *Client) Stream(ctx context.Context) (*Stream, error) {
 func (c *Client) openStream(ctx context.Context, cancel context.CancelCauseFunc, q request) (*http.Response, error) {
 	limit := time.AfterFunc(callTimeout, func() { cancel(context.DeadlineExceeded) })
 	defer limit.Stop()
-	select {
-	case c.turn <- struct{}{}:
-		defer func() { <-c.turn }()
-	case <-ctx.Done():
+	if !c.takeTurn(ctx, false) {
 		return nil, context.Cause(ctx)
 	}
+	defer c.giveTurn()
 	resp, err := c.exchange(ctx, q)
 	if err != nil {
 		return nil, err
@@ -312,12 +310,10 @@ func (c *Client) sinceAnswer() time.Duration {
 // alive asks a silent recorder for a sign of life, without credentials, unless
 // it answered something while this question waited for its turn.
 func (c *Client) alive(ctx context.Context) error {
-	select {
-	case c.turn <- struct{}{}:
-		defer func() { <-c.turn }()
-	case <-ctx.Done():
+	if !c.takeTurn(ctx, false) {
 		return nil
 	}
+	defer c.giveTurn()
 	if c.sinceAnswer() < beatLimit {
 		return nil
 	}

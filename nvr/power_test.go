@@ -1,0 +1,449 @@
+package nvr_test
+
+import (
+	"context"
+	"errors"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"hikbridge/nvr"
+	"hikbridge/nvr/nvrtest"
+)
+
+const pathShutdown, pathReboot = "System/shutdown?format=json", "System/reboot"
+
+// puts counts the power requests with credentials that arrived.
+func puts(r *nvrtest.Recorder) (n int) {
+	for _, q := range r.Requests() {
+		if q.Method == "PUT" && q.Credentials {
+			n++
+		}
+	}
+	return n
+}
+
+// says compares an outcome, and what its error tells.
+func says(t *testing.T, o nvr.Outcome, err error, want nvr.Outcome, is error, words ...string) {
+	t.Helper()
+	if o != want || (err == nil) != (want == nvr.OutcomeDone) || is != nil && !errors.Is(err, is) {
+		t.Fatalf("%v: %v; want %v, %v", o, err, want, is)
+	}
+	for _, w := range words {
+		if !strings.Contains(err.Error(), w) {
+			t.Errorf("%q isn't in %q", w, err)
+		}
+	}
+	if err != nil && strings.Contains(err.Error(), "canary") {
+		t.Errorf("a secret is in the error: %v", err)
+	}
+}
+
+func TestAPowerRequestIsDoneWhereTheAnswerSaysSo(t *testing.T) {
+	for _, model := range []nvrtest.Model{nvrtest.NVR, nvrtest.OldNVR, nvrtest.DVR, nvrtest.Camera} {
+		for _, other := range []bool{false, true} {
+			asking(t, nvrtest.Config{Model: model}, func(t *testing.T, r *nvrtest.Recorder, c *nvr.Client) {
+				r.SetRestart(nvrtest.Manner{OtherForm: other, Ignored: true})
+				r.SetHalt(nvrtest.Halt{Manner: nvrtest.Manner{OtherForm: other}})
+				o, err := c.Reboot(t.Context())
+				says(t, o, err, nvr.OutcomeDone, nil)
+				o, err = c.Shutdown(t.Context())
+				if model == nvrtest.Camera {
+					says(t, o, err, nvr.OutcomeRefused, nvr.ErrUnsupported)
+				} else if says(t, o, err, nvr.OutcomeDone, nil); !r.Flushing() {
+					t.Error("it doesn't go down")
+				}
+				if p := paths(r); !slices.Equal(p, []string{pathReboot, pathShutdown}) {
+					t.Errorf("%v", p)
+				}
+			})
+		}
+	}
+}
+
+func TestVerdicts(t *testing.T) {
+	xml := func(code, sub string) string {
+		return `<?xml version="1.0"?><ResponseStatus xmlns="http://www.isapi.org/ver20/XMLSchema"><statusCode>` + code + `</statusCode><subStatusCode>` + sub + `</subStatusCode></ResponseStatus>`
+	}
+	for _, tt := range []struct {
+		name   string
+		status int
+		body   string
+		want   nvr.Outcome
+	}{
+		{"1", 200, xml("1", "ok"), nvr.OutcomeDone},
+		{"0", 200, xml("0", "ok"), nvr.OutcomeDone},
+		{"7, a restart is needed", 200, xml("7", "rebootRequired"), nvr.OutcomeDone},
+		{"1 in JSON", 200, `{"statusCode":1,"statusString":"OK","subStatusCode":"ok"}`, nvr.OutcomeDone},
+		{"1 in wrapped JSON", 200, `{"ResponseStatus":{"statusCode":"1"}}`, nvr.OutcomeDone},
+		{"1 beside a refusal", 200, xml("1", "notSupport"), nvr.OutcomeUnknown},
+		{"1 under a refusal", 403, xml("1", "ok"), nvr.OutcomeUnknown},
+		{"1 and 4", 200, xml("1</statusCode><statusCode>4", "ok"), nvr.OutcomeUnknown},
+		{"1 and 1", 200, xml("1</statusCode><statusCode>1", "ok"), nvr.OutcomeDone},
+		{"1 and 4 in JSON", 200, `{"statusCode":4,"statusCode":1}`, nvr.OutcomeUnknown},
+		{"no code", 200, `<ResponseStatus><statusString>OK</statusString></ResponseStatus>`, nvr.OutcomeUnknown},
+		{"an empty code", 200, xml("", "ok"), nvr.OutcomeUnknown},
+		{"a code that is no number", 200, xml("OK", "ok"), nvr.OutcomeUnknown},
+		{"nothing", 200, "", nvr.OutcomeUnknown},
+		{"a page", 200, "<html><body>OK</body></html>", nvr.OutcomeUnknown},
+		{"another document", 200, "<storage/>", nvr.OutcomeUnknown},
+		{"half a document", 200, xml("1", "ok")[:80], nvr.OutcomeUnknown},
+		{"no content", 204, "", nvr.OutcomeUnknown},
+		{"a device error", 500, xml("3", "deviceError"), nvr.OutcomeUnknown},
+		{"500", 500, "", nvr.OutcomeUnknown},
+		{"a code from later lists", 200, xml("8", ""), nvr.OutcomeUnknown},
+		{"busy", 503, xml("2", "deviceBusy"), nvr.OutcomeBusy},
+		{"busy under 200", 200, xml("2", "somethingNew"), nvr.OutcomeBusy},
+		{"503", 503, "", nvr.OutcomeBusy},
+		{"upgrading", 403, `{"statusCode":2,"subStatusCode":"upgrading"}`, nvr.OutcomeBusy},
+		{"formatting", 200, xml("4", "hdFormatting"), nvr.OutcomeBusy},
+		{"exporting", 403, xml("4", "exporting"), nvr.OutcomeBusy},
+		{"not supported under 200", 200, xml("4", "notSupport"), nvr.OutcomeRefused},
+		{"not supported", 403, xml("4", "notSupport"), nvr.OutcomeRefused},
+		{"403 alone", 403, "", nvr.OutcomeRefused},
+		{"404", 404, "<html>", nvr.OutcomeRefused},
+		{"405", 405, "", nvr.OutcomeRefused},
+		{"no right", 403, xml("4", "lowPrivilege"), nvr.OutcomeRefused},
+		{"an operation that we don't know", 200, xml("4", "somethingNew"), nvr.OutcomeRefused},
+		{"bad XML", 200, xml("5", "badXmlFormat"), nvr.OutcomeRefused},
+		{"bad content", 400, xml("6", "badXmlContent"), nvr.OutcomeRefused},
+		{"a redirect", 302, "", nvr.OutcomeUnknown},
+	} {
+		o, err := nvr.Verdict(tt.status, []byte(tt.body))
+		if o != tt.want || (err == nil) != (o == nvr.OutcomeDone) {
+			t.Errorf("%s: %v, %v; want %v", tt.name, o, err, tt.want)
+		}
+	}
+}
+
+func TestALostAnswerIsUnknownAndNeverRepeated(t *testing.T) {
+	granted := func(f nvrtest.Fault) nvrtest.Fault { f.Answers = nvrtest.Granted; return f }
+	for _, tt := range []struct {
+		name  string
+		fault nvrtest.Fault
+		goes  bool
+		took  time.Duration
+	}{
+		{"reset when it has arrived", granted(nvrtest.Fault{ResetAfterRequest: true}), true, 0},
+		{"no answer", granted(nvrtest.Fault{NoAnswer: true}), true, 15 * time.Second},
+		{"an answer that comes too late", granted(nvrtest.Fault{Delay: 16 * time.Second}), true, 15 * time.Second},
+		{"a cut answer", granted(nvrtest.Fault{TruncateAt: 20}), true, 0},
+		{"an unreadable answer", granted(nvrtest.Fault{Body: []byte("thanks"), ContentType: "text/plain"}), true, 0},
+		{"an endless answer", granted(nvrtest.Fault{EndlessBody: true}), true, 0},
+		{"an endless header", granted(nvrtest.Fault{EndlessHeader: true}), true, 0},
+		{"garbage behind it", granted(nvrtest.Fault{GarbageAfterRoot: true}), true, 0},
+		{"500", granted(nvrtest.Fault{Status: 500}), false, 0},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			asking(t, nvrtest.Config{}, func(t *testing.T, r *nvrtest.Recorder, c *nvr.Client) {
+				r.SetRestart(nvrtest.Manner{Ignored: true})
+				c.Info(t.Context()) // a connection is kept, and a nonce
+				c.Reboot(t.Context())
+				r.ResetCounters()
+				tt.fault.Path = "System/shutdown"
+				r.Fail(tt.fault)
+				began := time.Now()
+				o, err := c.Shutdown(t.Context())
+				says(t, o, err, nvr.OutcomeUnknown, nil, "may have arrived", "PUT System/shutdown")
+				if took := time.Since(began); took != tt.took {
+					t.Errorf("it took %v", took)
+				}
+				time.Sleep(time.Second)
+				if n, goes := puts(r), r.Flushing() || len(r.Stops()) > 0; n != 1 || goes != tt.goes {
+					t.Errorf("%d requests arrived, it goes down: %v", n, goes)
+				}
+			})
+		})
+	}
+}
+
+func TestACancelledPowerRequestEndsAtOnce(t *testing.T) {
+	for _, fresh := range []bool{true, false} {
+		asking(t, nvrtest.Config{}, func(t *testing.T, r *nvrtest.Recorder, c *nvr.Client) {
+			if r.SetRestart(nvrtest.Manner{Ignored: true}); !fresh {
+				c.Reboot(t.Context())
+			}
+			r.SetHalt(nvrtest.Halt{Manner: nvrtest.Manner{Lost: true}})
+			ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
+			defer cancel()
+			began := time.Now()
+			o, err := c.Shutdown(ctx)
+			says(t, o, err, nvr.OutcomeUnknown, context.DeadlineExceeded)
+			if took := time.Since(began); took != 3*time.Second || !r.Flushing() {
+				t.Errorf("it took %v, it goes down: %v", took, r.Flushing())
+			}
+		})
+	}
+}
+
+func TestWhatIsNotSent(t *testing.T) {
+	for _, tt := range []struct {
+		name string
+		with func(*nvrtest.Recorder, *nvr.Client)
+		is   error
+	}{
+		{"the port is closed", func(r *nvrtest.Recorder, _ *nvr.Client) { r.PortClosed(true) }, nil},
+		{"no route", func(r *nvrtest.Recorder, _ *nvr.Client) {
+			r.SetHalt(nvrtest.Halt{Link: nvrtest.HaltedNoRoute})
+			r.CutPower()
+		}, nil},
+		{"silence", func(r *nvrtest.Recorder, _ *nvr.Client) { r.Unplug() }, context.DeadlineExceeded},
+		{"no challenge comes", func(r *nvrtest.Recorder, _ *nvr.Client) { r.Fail(nvrtest.Fault{HalfOpen: true, Method: "PUT"}) }, context.DeadlineExceeded},
+		{"the challenge is reset", func(r *nvrtest.Recorder, _ *nvr.Client) { r.Fail(nvrtest.Fault{Reset: true, Method: "PUT"}) }, nil},
+		{"500 instead of a challenge", func(r *nvrtest.Recorder, _ *nvr.Client) { r.Fail(nvrtest.Fault{Status: 500, Method: "PUT"}) }, nil},
+		{"a slow challenge", func(r *nvrtest.Recorder, _ *nvr.Client) {
+			r.Fail(nvrtest.Fault{Delay: 6 * time.Second, Answers: nvrtest.Challenges})
+		}, nvr.ErrSlow},
+		{"Basic only", func(r *nvrtest.Recorder, _ *nvr.Client) { r.Fail(nvrtest.Fault{BasicOnly: true}) }, nvr.ErrNoDigest},
+		{"a login page", func(r *nvrtest.Recorder, _ *nvr.Client) { r.Fail(nvrtest.Fault{LoginPage: true}) }, nil},
+		{"a redirect", func(r *nvrtest.Recorder, _ *nvr.Client) { r.Fail(nvrtest.Fault{Redirect: "https://192.0.2.99/x"}) }, nvr.ErrNotHikvision},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			asking(t, nvrtest.Config{}, func(t *testing.T, r *nvrtest.Recorder, c *nvr.Client) {
+				c.Info(t.Context())
+				tt.with(r, c)
+				o, err := c.Shutdown(t.Context())
+				says(t, o, err, nvr.OutcomeNotSent, tt.is, "nothing was sent")
+				if puts(r) != 0 || r.Flushing() {
+					t.Error("it arrived")
+				}
+			})
+		})
+	}
+}
+
+func TestASpentBudgetSendsNoPowerRequest(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := recorder(t, nvrtest.Config{})
+		dir := t.TempDir()
+		wrong := open(t, r, dir, "canary-wrong")
+		o, err := wrong.Shutdown(t.Context())
+		says(t, o, err, nvr.OutcomeRefused, nvr.ErrUnauthorized, "password")
+		for range 3 {
+			o, err = wrong.Shutdown(t.Context())
+			says(t, o, err, nvr.OutcomeNotSent, nvr.ErrUnauthorized, "nothing was sent")
+		}
+		wrong.Close()
+		if n := r.Rejected(); n != 1 || r.Flushing() {
+			t.Errorf("%d rejected", n)
+		}
+	})
+}
+
+func TestALockThatIsToldRefuses(t *testing.T) {
+	asking(t, nvrtest.Config{}, func(t *testing.T, r *nvrtest.Recorder, c *nvr.Client) {
+		r.Fail(nvrtest.Fault{Status: 401, Method: "PUT", Body: []byte(`<userCheck><lockStatus>lock</lockStatus><unlockTime>900</unlockTime></userCheck>`)})
+		o, err := c.Shutdown(t.Context())
+		says(t, o, err, nvr.OutcomeRefused, nvr.ErrLocked, "wait until the lock ends")
+		if puts(r) != 0 {
+			t.Error("credentials were sent")
+		}
+	})
+}
+
+func TestANonceThatWasForgottenCostsAPowerRequestNothing(t *testing.T) {
+	asking(t, nvrtest.Config{}, func(t *testing.T, r *nvrtest.Recorder, c *nvr.Client) {
+		r.SetRestart(nvrtest.Manner{Ignored: true})
+		c.Reboot(t.Context())
+		r.RebootWith(nvrtest.Boot{}) // the nonce is forgotten
+		r.ResetCounters()
+		o, err := c.Shutdown(t.Context())
+		says(t, o, err, nvr.OutcomeDone, nil)
+		if n := puts(r); n != 2 || r.Rejected() != 1 || len(r.Requests()) != 2 {
+			t.Errorf("%+v", r.Requests())
+		}
+	})
+}
+
+// A right that is missing may be answered by 401 (DS-7616NI-K2).
+func TestAMissingRightAs401CostsOneLogin(t *testing.T) {
+	asking(t, nvrtest.Config{}, func(t *testing.T, r *nvrtest.Recorder, c *nvr.Client) {
+		c.Info(t.Context())
+		r.SetRights(nvrtest.Rights{Lacks: []string{"restartOrShutdown"}, As401: true})
+		o, err := c.Shutdown(t.Context())
+		says(t, o, err, nvr.OutcomeRefused, nvr.ErrUnauthorized)
+		o, err = c.Reboot(t.Context())
+		says(t, o, err, nvr.OutcomeNotSent, nvr.ErrUnauthorized)
+		if n := r.Rejected(); n != 1 {
+			t.Fatalf("%d rejected", n)
+		}
+		time.Sleep(time.Minute)
+		if _, err := c.Info(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		o, err = c.Shutdown(t.Context())
+		says(t, o, err, nvr.OutcomeNotSent, nvr.ErrPaused)
+		time.Sleep(window)
+		o, err = c.Shutdown(t.Context())
+		says(t, o, err, nvr.OutcomeRefused, nvr.ErrUnauthorized)
+		time.Sleep(time.Minute)
+		c.Info(t.Context())
+		o, err = c.Reboot(t.Context())
+		says(t, o, err, nvr.OutcomeRefused, nvr.ErrForbidden, "Remote: Shutdown/Reboot")
+		if n := r.Rejected(); n != 2 {
+			t.Fatalf("%d rejected", n)
+		}
+		r.SetRights(nvrtest.Rights{})
+		c.RetrySignIn()
+		o, err = c.Shutdown(t.Context())
+		says(t, o, err, nvr.OutcomeDone, nil)
+	})
+}
+
+func TestABrokenStateDirDoesNotKeepTheRecorderUp(t *testing.T) {
+	for _, signedIn := range []bool{true, false} {
+		synctest.Test(t, func(t *testing.T) {
+			r := recorder(t, nvrtest.Config{})
+			dir := t.TempDir()
+			c := open(t, r, dir, password)
+			defer c.Close()
+			if signedIn {
+				c.Info(t.Context())
+			}
+			synctest.Wait()
+			os.RemoveAll(dir)
+			o, err := c.Shutdown(t.Context())
+			if signedIn {
+				says(t, o, err, nvr.OutcomeDone, nil)
+			} else {
+				says(t, o, err, nvr.OutcomeNotSent, nvr.ErrState)
+			}
+			if r.Flushing() != signedIn {
+				t.Errorf("it goes down: %v", r.Flushing())
+			}
+		})
+	}
+}
+
+func TestRefusalsTellWhatToDo(t *testing.T) {
+	refusal := func(status int, sub string) nvrtest.Manner {
+		return nvrtest.Manner{Refuses: nvrtest.Refusal{Status: status, SubStatus: sub}}
+	}
+	busy := func(status int, sub string) nvrtest.Manner {
+		return nvrtest.Manner{Busy: 1, BusyAnswer: nvrtest.Refusal{Status: status, SubStatus: sub}}
+	}
+	for _, tt := range []struct {
+		name   string
+		manner nvrtest.Manner
+		want   nvr.Outcome
+		is     error
+		words  string
+	}{
+		{"no right", refusal(403, "lowPrivilege"), nvr.OutcomeRefused, nvr.ErrForbidden, "Remote: Shutdown/Reboot"},
+		{"not supported under 200", refusal(200, "notSupport"), nvr.OutcomeRefused, nvr.ErrUnsupported, "own menu"},
+		{"bad XML", refusal(200, "badXmlFormat"), nvr.OutcomeRefused, nil, "own menu"},
+		{"busy", busy(503, "deviceBusy"), nvr.OutcomeBusy, nvr.ErrBusy, "it is busy"},
+		{"upgrading", busy(403, "upgrading"), nvr.OutcomeBusy, nvr.ErrBusy, "firmware upgrade"},
+		{"formatting", busy(200, "formatting"), nvr.OutcomeBusy, nvr.ErrBusy, "being formatted"},
+		{"exporting", busy(403, "beingExportedByAnotherUser"), nvr.OutcomeBusy, nvr.ErrBusy, "exported"},
+	} {
+		asking(t, nvrtest.Config{}, func(t *testing.T, r *nvrtest.Recorder, c *nvr.Client) {
+			r.SetHalt(nvrtest.Halt{Manner: tt.manner})
+			o, err := c.Shutdown(t.Context())
+			says(t, o, err, tt.want, tt.is, tt.words, "shut down")
+			if r.Flushing() {
+				t.Errorf("%s: it goes down", tt.name)
+			}
+		})
+	}
+}
+
+func TestNoSupportIsRememberedButNotFromABootOrAnUpgrade(t *testing.T) {
+	for _, tt := range []struct {
+		name       string
+		before     func(*testing.T, *nvrtest.Recorder, *nvr.Client)
+		remembered bool
+	}{
+		{"on a settled recorder", func(t *testing.T, _ *nvrtest.Recorder, c *nvr.Client) { c.Status(t.Context()) }, true},
+		{"while it upgrades", func(t *testing.T, r *nvrtest.Recorder, c *nvr.Client) {
+			r.SetUpgrade(true, 10)
+			c.Upgrade(t.Context())
+		}, false},
+		{"when it refused something because it upgrades", func(t *testing.T, r *nvrtest.Recorder, c *nvr.Client) {
+			r.Fail(nvrtest.Fault{Status: 403, SubStatus: "upgrading", Answers: nvrtest.Granted, Times: 1})
+			c.Status(t.Context())
+		}, false},
+		{"just booted", func(t *testing.T, r *nvrtest.Recorder, c *nvr.Client) {
+			r.RebootWith(nvrtest.Boot{})
+			time.Sleep(time.Minute)
+			c.Status(t.Context())
+		}, false},
+		{"booted a while ago", func(t *testing.T, r *nvrtest.Recorder, c *nvr.Client) {
+			r.RebootWith(nvrtest.Boot{})
+			time.Sleep(11 * time.Minute)
+			c.Status(t.Context())
+		}, true},
+		{"after an answer was lost", func(t *testing.T, r *nvrtest.Recorder, c *nvr.Client) {
+			r.Fail(nvrtest.Fault{HalfOpen: true, Times: 1})
+			c.Status(t.Context())
+		}, false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			asking(t, nvrtest.Config{}, func(t *testing.T, r *nvrtest.Recorder, c *nvr.Client) {
+				c.Info(t.Context())
+				tt.before(t, r, c)
+				r.SetHalt(nvrtest.Halt{Manner: nvrtest.Manner{Refuses: nvrtest.Refusal{Status: 403, SubStatus: "notSupport"}}})
+				o, err := c.Shutdown(t.Context())
+				says(t, o, err, nvr.OutcomeRefused, nvr.ErrUnsupported)
+				r.SetHalt(nvrtest.Halt{Manner: nvrtest.Manner{Ignored: true}})
+				r.ResetCounters()
+				o, err = c.Shutdown(t.Context())
+				if !tt.remembered {
+					says(t, o, err, nvr.OutcomeDone, nil)
+					return
+				}
+				says(t, o, err, nvr.OutcomeRefused, nvr.ErrUnsupported, "as it answered before", "PUT")
+				if n := len(r.Requests()); n != 0 {
+					t.Errorf("%d requests", n)
+				}
+				r.SetFirmware("V9.9.9")
+				c.Info(t.Context())
+				o, err = c.Shutdown(t.Context())
+				says(t, o, err, nvr.OutcomeDone, nil)
+			})
+		})
+	}
+}
+
+func TestAPowerRequestGoesInFront(t *testing.T) {
+	asking(t, nvrtest.Config{}, func(t *testing.T, r *nvrtest.Recorder, c *nvr.Client) {
+		c.Info(t.Context())
+		r.ResetCounters()
+		r.Fail(nvrtest.Fault{Path: "System/time", Delay: 5 * time.Second, Times: 1})
+		var all sync.WaitGroup
+		all.Go(func() { c.Clock(t.Context()) })
+		for range 5 {
+			synctest.Wait()
+			all.Go(func() { c.Status(t.Context()) })
+		}
+		gone, cancel := context.WithCancel(t.Context())
+		all.Go(func() {
+			if _, err := c.Storage(gone); !errors.Is(err, context.Canceled) {
+				t.Errorf("got %v", err)
+			}
+		})
+		synctest.Wait()
+		for range 2 {
+			all.Go(func() { c.Reboot(t.Context()) })
+		}
+		synctest.Wait()
+		cancel()
+		o, err := c.Shutdown(cancelled(t))
+		says(t, o, err, nvr.OutcomeNotSent, context.Canceled)
+		all.Wait()
+		want := append([]string{"System/time", pathReboot, pathReboot}, slices.Repeat([]string{"System/status"}, 5)...)
+		if got := paths(r); !slices.Equal(got, want) || r.MaxConcurrent() != 1 {
+			t.Errorf("%v, %d at a time", got, r.MaxConcurrent())
+		}
+	})
+}
+
+func cancelled(t *testing.T) context.Context {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	return ctx
+}
