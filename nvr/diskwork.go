@@ -96,10 +96,8 @@ func diskWork(disks []Disk, words map[string]diskWord) DiskWork {
 		if w != restWord {
 			work.Evidence = append(work.Evidence, strings.TrimSpace(firstOf(d.Name, "disk "+d.ID)+" "+firstOf(name(d.Status), "without a word")))
 		}
-		if isArray(d) {
-			work.RAIDError = arrayError(work.RAIDError, w)
-		}
 	}
+	work.RAIDError = arrayError(disks, words)
 	return work
 }
 
@@ -112,15 +110,21 @@ func noLonger(m Maybe[bool]) Maybe[bool] {
 // client's inventory).
 func isArray(d Disk) bool { return strings.EqualFold(d.Type, "Virtual Disk") }
 
-// arrayError adds one array to what is known of others.
-func arrayError(before Maybe[bool], w diskWord) Maybe[bool] {
-	switch {
-	case before.Value || w == faultWord:
-		return known(true)
-	case w == restWord:
-		return known(false)
+// arrayError says whether an array has a fault: no only if all are in order.
+func arrayError(disks []Disk, words map[string]diskWord) Maybe[bool] {
+	arrays, inOrder := 0, 0
+	for _, d := range disks {
+		switch w := words[d.ID]; {
+		case !isArray(d):
+			continue
+		case w == faultWord:
+			return known(true)
+		case w == restWord:
+			inOrder++
+		}
+		arrays++
 	}
-	return Maybe[bool]{}
+	return Maybe[bool]{Known: arrays > 0 && arrays == inOrder}
 }
 
 // formatStatus asks one disk whether it is being formatted.
