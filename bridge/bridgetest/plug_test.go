@@ -488,8 +488,11 @@ func TestMainsBlinks(t *testing.T) {
 		w.plug.Away(true) // before it has booted
 		w.plug.Away(false)
 		synctest.Wait()
-		if w.plug.Powered() != true {
+		if !w.plug.Powered() {
 			w.t.Error("its default is on")
+		}
+		if clients := w.broker.Clients(); w.preset != bridgetest.Zigbee2MQTT && len(clients) > 0 {
+			w.t.Errorf("%q connected before it has booted", clients)
 		}
 		time.Sleep(3 * time.Second)
 		w.answer(plug.On, 9)

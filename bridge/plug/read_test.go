@@ -1,6 +1,7 @@
 package plug_test
 
 import (
+	"math"
 	"strings"
 	"testing"
 
@@ -83,9 +84,11 @@ func TestTasmota(t *testing.T) {
 		{name: "no clock", topic: "tele/" + T + "SENSOR", payload: `{"ENERGY":{"Power":3}}`, want: reading(3, "")},
 		{name: "a time that is none", topic: "tele/" + T + "SENSOR", payload: `{"Time":"` + strings.Repeat("9", 70) + `","ENERGY":{"Power":3}}`, want: reading(3, "")},
 		{name: "a chip that has gone silent", topic: "tele/" + T + "SENSOR", payload: `{"Time":"x","ENERGY":{"Power":0,"Voltage":0}}`, want: nothing, evidence: "0 V"},
+		{name: "a load without voltage speaks all the same", topic: "tele/" + T + "SENSOR", payload: `{"Time":"x","ENERGY":{"Power":5,"Voltage":0}}`, want: reading(5, "x")},
 		{name: "no meter", topic: "stat/" + T + "STATUS10", payload: `{"StatusSNS":{"Time":"x"}}`, want: answered(nothing)},
 		{name: "below zero", topic: "tele/" + T + "SENSOR", payload: `{"ENERGY":{"Power":-1}}`, want: nothing, err: "want 0 to 1e+06 W, not -1"},
 		{name: "too much", topic: "tele/" + T + "SENSOR", payload: `{"ENERGY":{"Power":1e9}}`, want: nothing, err: "want 0 to 1e+06 W"},
+		{name: "just too much", topic: "tele/" + T + "SENSOR", payload: `{"ENERGY":{"Power":1000000}}`, want: nothing, err: "want 0 to 1e+06 W"},
 		{name: "beyond numbers", topic: "tele/" + T + "SENSOR", payload: `{"ENERGY":{"Power":1e999}}`, want: nothing, err: "want a number"},
 		{name: "no number", topic: "tele/" + T + "SENSOR", payload: `{"ENERGY":{"Power":"NaN"}}`, want: nothing, err: "want a number"},
 		{name: "a hexadecimal one", topic: "tele/" + T + "SENSOR", payload: `{"ENERGY":{"Power":"0x10"}}`, want: nothing, err: "want a number"},
@@ -94,6 +97,7 @@ func TestTasmota(t *testing.T) {
 		{name: "an answer of the relay", topic: "stat/" + T + "STATUS11", payload: `{"StatusSTS":{"UptimeSec":130,"POWER":"ON"}}`, want: answered(on)},
 		{name: "an answer without it", topic: "stat/" + T + "STATUS11", payload: `{"StatusSNS":{}}`, want: answered(nothing), err: "want StatusSTS"},
 		{name: "its uptime began anew", topic: "tele/" + T + "STATE", payload: `{"UptimeSec":4,"POWER":"ON"}`, want: plug.Report{Relay: plug.On, Restarted: true}, evidence: "uptime began anew"},
+		{name: "and stands in the same second", topic: "stat/" + T + "STATUS11", payload: `{"StatusSTS":{"UptimeSec":4,"POWER":"ON"}}`, want: answered(on)},
 		{name: "and goes on", topic: "tele/" + T + "STATE", payload: `{"UptimeSec":5,"POWER":"ON"}`, want: on},
 		{name: "an uptime that is none", topic: "tele/" + T + "STATE", payload: `{"UptimeSec":"long","POWER":"OFF"}`, want: off, err: "uptime: want seconds"},
 		{name: "default as before, while off", topic: "stat/" + T + "STATUS", payload: `{"Status":{"PowerOnState":3}}`, want: returns(plug.Off), evidence: "with its relay off now"},
@@ -106,6 +110,9 @@ func TestTasmota(t *testing.T) {
 		{name: "default on after a pulse", topic: "stat/" + T + "STATUS", payload: `{"Status":{"PowerOnState":5}}`, want: returns(plug.On)},
 		{name: "default that isn't known", topic: "stat/" + T + "STATUS", payload: `{"Status":{"PowerOnState":9}}`, want: returns(plug.NotTold), evidence: "not known"},
 		{name: "default that is none", topic: "stat/" + T + "STATUS", payload: `{"Status":{"PowerOnState":"x"}}`, want: returns(plug.NotTold), err: "PowerOnState: want a number"},
+		{name: "its uptime is known", topic: "tele/" + T + "STATE", payload: `{"UptimeSec":900,"POWER":"ON"}`, want: on},
+		{name: "it boots", topic: "tele/" + T + "INFO3", payload: `{"Info3":{"RestartReason":"Power On"}}`, want: restarted},
+		{name: "which isn't told twice", topic: "tele/" + T + "STATE", payload: `{"UptimeSec":3,"POWER":"ON"}`, want: on},
 		{name: "its will", topic: "tele/" + T + "LWT", payload: "Offline", want: away},
 		{name: "a word that isn't one", topic: "tele/" + T + "LWT", payload: "offline?", want: nothing, err: "want Online or Offline"},
 		{name: "no JSON", topic: "tele/" + T + "STATE", payload: `POWER`, want: nothing, err: "want a JSON object"},
@@ -340,13 +347,14 @@ func FuzzRead(f *testing.F) {
 		"ON", "Offline", "false", `{"state":"offline"}`, `{"StatusSTS":{"UptimeSec":1,"POWER":"ON"}}`, `{"Status":{"PowerOnState":3}}`} {
 		f.Add(uint8(i), uint8(i), []byte(payload), i%4 == 0)
 	}
+	f.Add(uint8(2), uint8(3), []byte("-0.0"), false)
 	f.Fuzz(func(t *testing.T, which, topic uint8, payload []byte, retained bool) {
 		p := newPlug(t, configs[int(which)%len(configs)])
 		topics := p.Topics()
 		for range 2 { // the second time it has a memory
 			r := p.Read(topics[int(topic)%len(topics)], payload, retained)
 			switch {
-			case r.Metered && !(r.Watts >= 0 && r.Watts < 1e6), !r.Metered && (r.Watts != 0 || r.Stamp != ""):
+			case r.Metered && (!(r.Watts >= 0 && r.Watts < 1e6) || math.Signbit(r.Watts)), !r.Metered && (r.Watts != 0 || r.Stamp != ""):
 				t.Fatalf("reading %+v", r)
 			case retained && (r.Relay != plug.NotTold || r.Metered || r.Restarted || r.Answer || r.ReturnsOn != plug.NotTold):
 				t.Fatalf("told by a message of unknown age: %+v", r)
