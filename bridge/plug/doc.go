@@ -66,6 +66,8 @@
 // Below <base>/plug/<recorder>/ an owner relays any plug of Home Assistant: state
 // (on, off, unavailable) and power, a bare number or {"watts":0.4,"at":…}, where at
 // is when it was measured (RFC 3339, or seconds since 1970) and is the stamp.
+// Neither can be asked for and what is retained tells nothing, so both are to be
+// sent again and again: power every few seconds, state at least once a minute.
 // The bridge doesn't switch such a plug unless it is given a CommandTopic. The free
 // form names all topics and fields.
 package plug
