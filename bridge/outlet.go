@@ -20,12 +20,10 @@ type plugDefault power.Seen
 // the broker's connection, and doesn't wait.
 func (k *keeper) hearPlug(m mqtt.Incoming) {
 	r := k.plug.Read(m.Topic, m.Payload, m.Retained)
-	if r.Err != nil {
+	if r.Err != nil { // the rest of it may be good
 		k.log.Debug("the plug's report can't be read", keyTopic, m.Topic, keyError, r.Err)
-		return
 	}
-	_, _, askable, _ := k.plug.Tells()
-	if relay, told := relayOf(r, m.Retained && askable); told {
+	if relay, told := relayOf(r); told {
 		relay.At = k.now()
 		if relay.State != power.RelayOn || relay.Restarted {
 			k.gate.lower()
@@ -46,15 +44,12 @@ func (k *keeper) hearPlug(m mqtt.Incoming) {
 	}
 }
 
-// relayOf is what a report says of the relay. What the broker kept of a plug that
-// can be asked is old, and the answer comes soon.
-func relayOf(r plug.Report, old bool) (e power.Relay, told bool) {
+// relayOf is what a report says of the relay.
+func relayOf(r plug.Report) (e power.Relay, told bool) {
 	e = power.Relay{State: power.RelayUnknown, Restarted: r.Restarted}
 	switch {
 	case r.Away:
 		return e, true
-	case old:
-		return e, false
 	case r.Relay == plug.On:
 		e.State = power.RelayOn
 	case r.Relay == plug.Off:

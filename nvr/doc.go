@@ -4,8 +4,23 @@
 // New makes a Client; each of its calls is one question: Info, Capabilities,
 // Proxies, ProxyStatus, Inputs, Status, Storage, SMART, Clock, Account, Rights,
 // Triggers, Working, Tracks, FirstDay, FirstRecording, AddressMode, Newest,
-// Picture; Log and Gaps take several. Calls may come from any goroutine; the client sends one request at a
+// Picture, and before a shutdown Upgrade, DiskWork, Sessions, MayShutDown and
+// Exporting; Log and Gaps take several. Calls may come from any goroutine; the
+// client sends one request at a
 // time, since concurrent use of a nonce makes recorders reject right passwords.
+//
+// # Power
+//
+// Shutdown and Reboot change the device, and nothing else here does. Each is sent at
+// most once and ends in an Outcome; one whose answer is lost is unknown and for the
+// caller to observe. Only a 401 to a nonce that had worked, which says that nothing was
+// done, is followed by a fresh exchange. They go in front of questions that wait, and
+// always on a new connection. Where the login budget can't be written they may still
+// use a nonce that has worked. No refusal of a device that has just started, or is
+// being upgraded, is remembered.
+//
+// Probe, ProbeHost and Resolve look from outside, without credentials and without
+// waiting for requests; Address is where the recorder answered last.
 //
 // # Events
 //

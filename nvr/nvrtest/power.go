@@ -89,10 +89,12 @@ func (r *Recorder) settleLocked() {
 	r.power.errorsTill = b.up.Add(b.Errors)
 	r.power.deniesTill = b.up.Add(b.Denies)
 	r.access.restart(!r.config.Model.recorder())
+	down := b.up.Add(-b.Down)
 	if n := len(r.power.stops); n > 0 {
 		r.power.stops[n-1].Back = b.up
+		down = r.power.stops[n-1].At
 	}
-	r.startedLocked(b.up.Add(-b.Down), b.up)
+	r.startedLocked(down, b.up)
 }
 
 // Unplug pulls the network cable: dials hang, and connections that are open go
