@@ -37,12 +37,15 @@ func newHome(t *testing.T, s homeSetup) *home {
 	if s.recorder.Halt == (nvrtest.Halt{}) {
 		s.recorder.Boot = nvrtest.Boot{Down: 40 * time.Second, Silent: true, Errors: 15 * time.Second}
 	}
+	if s.recorder.Watts == (nvrtest.Watts{}) {
+		s.recorder.Watts.Halted = 0.4
+	}
 	h.add("garage", s.recorder)
 	h.recorder = h.recorders["garage"]
 	p := &h.config.Recorders[0].Power
 	if !s.noPlug {
 		c := bridgetest.PlugConfig{Preset: "tasmota", Topic: "garage_plug", Meter: true,
-			Load: h.recorder.Watts, OnSwitch: h.feed}
+			Load: h.recorder.Watts, OnSwitch: h.feed, User: "hikbridge", Password: brokerPW}
 		if s.plug != nil {
 			s.plug(&c)
 		}
