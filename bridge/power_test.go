@@ -50,6 +50,7 @@ func newHome(t *testing.T, s homeSetup) *home {
 			s.plug(&c)
 		}
 		h.plug = bridgetest.NewPlug(h.broker.Dial, c)
+		h.plug.ReportLate(80 * time.Millisecond) // radio and broker
 		t.Cleanup(h.plug.Close)
 		p.Plug, p.Cut = c.Preset+":"+c.Topic, "proven"
 	}
