@@ -66,6 +66,12 @@ var (
 	ErrTooLarge = errors.New("larger than 2 MB")
 	// ErrNoAnswer ends a connection whose broker doesn't acknowledge.
 	ErrNoAnswer = errors.New("the broker doesn't answer")
+	// ErrNotConnected is why [Client.Now] sends nothing without a connection, and the class State before its snapshot is out.
+	ErrNotConnected = errors.New("not connected to the broker")
+	// ErrWithdrawn is why [Client.Now] sends nothing that isn't wanted any more.
+	ErrWithdrawn = errors.New("withdrawn before it was sent")
+	// ErrStalled is why [Client.Now] sends nothing over a connection that doesn't take it at once.
+	ErrStalled = errors.New("the broker doesn't take it at once")
 
 	errStopped    = errors.New("stopped")
 	errClosed     = errors.New("the broker closed the connection")

@@ -9,6 +9,8 @@ import (
 	"sync/atomic"
 	"syscall"
 	"time"
+
+	"github.com/eclipse/paho.mqtt.golang/packets"
 )
 
 const (
@@ -27,31 +29,67 @@ type link struct {
 	turn chan struct{} // held while writing: paho's pings come from another goroutine than its other packets
 	// published counts the PUBLISH packets of paho that nothing can overtake any more: each is one Write, which has its turn.
 	published atomic.Int64
+	pings     *pings
+	frames    framer
+	stage     atomic.Int32
+	urgent    atomic.Int64 // when something was written for Now, in Unix nanoseconds
+	goodbye   atomic.Bool  // DISCONNECT was sent
 	once      sync.Once
 	dead      chan struct{} // closed when the connection ended
 	// err is why, byPeer that it was the broker's doing. Both are to be read after dead is closed.
 	err    error
 	byPeer bool
+	ending sync.Mutex // guards down, which is called once dead is closed
+	down   func()
 }
+
+// The stages of a connection, for what may go out by Now.
+const (
+	joining  int32 = iota
+	up             // told as Connected
+	informed       // told as Replayed
+	leaving        // the goodbye is next
+)
 
 // newLink wraps a connection and the one below its layers.
 func newLink(conn, raw net.Conn) *link {
 	return &link{
-		Conn: conn,
-		raw:  raw,
-		in:   bufio.NewReader(conn), // paho reads byte by byte
-		turn: make(chan struct{}, 1),
-		dead: make(chan struct{}),
+		Conn:  conn,
+		raw:   raw,
+		in:    bufio.NewReader(conn), // paho reads byte by byte
+		turn:  make(chan struct{}, 1),
+		pings: newPings(),
+		dead:  make(chan struct{}),
 	}
 }
 
-// fail ends the connection. The first reason stays.
+// fail ends the connection. The first reason stays. What the kernel still holds of it isn't sent any more, unless we have said
+// goodbye: it would reach the broker late, when the next connection has told otherwise.
 func (l *link) fail(err error) {
 	l.once.Do(func() {
 		l.err, l.byPeer = readable(err), isClose(err)
 		close(l.dead)
+		if conn, ok := l.raw.(interface{ SetLinger(int) error }); ok && !l.goodbye.Load() {
+			_ = conn.SetLinger(0)
+		}
 		_ = l.raw.Close()
+		l.onEnd(nil)
 	})
+}
+
+// onEnd sets what is called once when the connection has ended, at once if it has; nil leaves what was set before.
+func (l *link) onEnd(down func()) {
+	l.ending.Lock()
+	if down != nil {
+		l.down = down
+	}
+	if down = l.down; down == nil || !l.isDead() {
+		l.ending.Unlock()
+		return
+	}
+	l.down = nil
+	l.ending.Unlock()
+	down()
 }
 
 func (l *link) isDead() bool {
@@ -65,6 +103,9 @@ func (l *link) isDead() bool {
 
 func (l *link) Read(p []byte) (int, error) {
 	n, err := l.in.Read(p)
+	for range l.frames.read(p[:n]) {
+		l.pings.pong()
+	}
 	if err != nil {
 		l.fail(err)
 	}
@@ -73,14 +114,14 @@ func (l *link) Read(p []byte) (int, error) {
 
 // Write is paho's.
 func (l *link) Write(p []byte) (int, error) {
-	if p[0]>>4 == publishPacket {
+	switch p[0] >> 4 {
+	case packets.Publish:
 		return l.write(p, 1)
+	case packets.Disconnect:
+		l.goodbye.Store(true)
 	}
 	return l.write(p, 0)
 }
-
-// publishPacket is the type of a PUBLISH packet, in the upper half of its first byte (MQTT 3.1.1, 2.2.1).
-const publishPacket = 3
 
 // write writes whole packets, of which some are PUBLISH packets of paho.
 func (l *link) write(p []byte, published int64) (int, error) {
@@ -91,6 +132,14 @@ func (l *link) write(p []byte, published int64) (int, error) {
 	}
 	defer func() { <-l.turn }()
 	l.published.Add(published)
+	if p[0]>>4 == packets.Pingreq {
+		l.pings.asked()
+	}
+	return l.put(p)
+}
+
+// put writes for whoever has the turn.
+func (l *link) put(p []byte) (int, error) {
 	written := 0
 	for written < len(p) {
 		chunk := p[written:min(len(p), written+writeChunk)]

@@ -15,7 +15,7 @@
 // all remembered messages go out: those of class [Revoke], and only when the broker acknowledged them the documents, then
 // states, then availability: what was unavailable comes back with its latest value, and an old one is no news. A [Change] of kind [Replayed] tells that the broker has all of it.
 //
-// After that messages go out in the order of Publish; a Revoke goes before everything that waits and voids what waits
+// After that messages go out in the order of Publish; what must go now or never goes by [Client.Now]; a Revoke goes before everything that waits and voids what waits
 // for its topic. When more waits than fits, retained messages are reduced to the latest value of each topic and go out
 // when there is room, and what isn't retained is dropped and counted ([Stats]).
 //
@@ -138,6 +138,10 @@ type Config struct {
 	// takes the message, and not to be changed if not; Dropped is always 0. It is called by one goroutine at a time, the one
 	// that reads, so it must not block. Nil takes nothing.
 	Arrived func(Incoming) (taken bool)
+	// Down is called once when a connection that was told as [Connected] has ended for whatever reason, a stop included:
+	// at once, by the goroutine that notices, and before [Lost] is told. That may be one that is in [Client.Now]. It must not
+	// block, and may call the methods of Client. Nil: nothing is called.
+	Down func()
 	// Dial opens connections; nil is a net.Dialer. Proxies in the environment are never used.
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 }
@@ -196,6 +200,7 @@ type Client struct {
 	cfg     Config
 	target  target
 	outbox  *outbox
+	live    atomic.Pointer[link] // of the connection that was told as Connected
 	inbox   chan Incoming
 	changes chan Change
 	births  chan struct{}

@@ -16,6 +16,9 @@ const (
 	// withheld. A small message is hardly the reason, and dear: it gets the benefit of one more coincidence.
 	largeKills = 2
 	smallKills = 3
+	// reduceFrom is how many retained messages a full fifo must have until it is searched for them: a burst that doesn't end mustn't
+	// search it for each message.
+	reduceFrom = 64
 	// limitFor is how long the size limit holds that was learned from pictures, whose content always changes.
 	limitFor = 24 * time.Hour
 	// noticesSize bounds the withheld messages that wait for being told.
@@ -43,7 +46,9 @@ type outbox struct {
 	turn      bool // pending's turn, when both have something
 	pending   [classes]queue[*entry]
 	fifo      queue[item]
-	bytes     int
+	bytes     int // in the fifo, as are the next two
+	retained  int
+	pictures  int
 
 	oneOff   oneOff
 	lost     int
@@ -64,6 +69,7 @@ type entry struct {
 	placed   bool  // it has a place in pending, in the queue of lane; void unless dirty
 	lane     uint8
 	withheld bool // until the payload changes
+	revoking bool // the broker hasn't acknowledged a Revoke of it on this connection
 	gone     bool // forgotten, and still in order
 }
 
@@ -167,6 +173,7 @@ func (o *outbox) remember(it *item) bool {
 	}
 	e.payload, e.class = it.payload, uint8(it.class)
 	e.version++
+	e.revoking = e.revoking || it.class == Revoke
 	it.entry, it.version = e, e.version
 	return true
 }
@@ -223,10 +230,10 @@ func (o *outbox) due(e *entry) {
 }
 
 func (o *outbox) append(it item) {
-	if !o.fits(it) {
+	if !o.fits(it) && (o.retained >= reduceFrom || o.retained > 0 && o.fifo.len() < fifoSize) {
 		o.reduce()
 	}
-	if !o.fits(it) {
+	if !o.fits(it) && o.pictures > 0 {
 		o.dropPictures()
 	}
 	if o.fits(it) {
@@ -235,6 +242,10 @@ func (o *outbox) append(it item) {
 		if it.entry != nil {
 			it.entry.dirty = false
 			it.entry.waiting++
+			o.retained++
+		}
+		if it.class == Picture {
+			o.pictures++
 		}
 		return
 	}
@@ -280,6 +291,10 @@ func (o *outbox) removed(it item) {
 	o.bytes -= len(it.payload)
 	if it.entry != nil {
 		it.entry.waiting--
+		o.retained--
+	}
+	if it.class == Picture {
+		o.pictures--
 	}
 }
 
@@ -290,7 +305,7 @@ func (o *outbox) begin() {
 	o.open, o.replaying, o.barrier = true, true, false
 	o.pending = [classes]queue[*entry]{}
 	for _, e := range o.order {
-		e.placed, e.dirty = false, false
+		e.placed, e.dirty, e.revoking = false, false, Class(e.class) == Revoke
 		if !e.gone && !e.withheld {
 			o.due(e)
 		}
@@ -324,12 +339,13 @@ func (o *outbox) rebirth() {
 	}
 }
 
-// next takes the message that is to be sent next. idle says that nothing is under way; some messages wait for that.
-func (o *outbox) next(idle bool) (it item, ok bool) {
+// next takes the message that is to be sent next. idle says that nothing is under way; some messages wait for that. full says
+// that there is room for a Revoke only.
+func (o *outbox) next(idle, full bool) (it item, ok bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	class, fromFIFO, ok := o.choose(idle)
-	if !ok {
+	if !ok || full && (fromFIFO || class != Revoke) {
 		return item{}, false
 	}
 	if fromFIFO {
@@ -434,6 +450,14 @@ func (o *outbox) replayed() bool {
 	return o.open && !o.replaying
 }
 
+// revoking reports that a Revoke of a topic isn't acknowledged yet, so that nothing may go past it.
+func (o *outbox) revoking(topic string) bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	e := o.topics[topic]
+	return e != nil && e.revoking
+}
+
 // lose counts messages of which nobody knows whether the broker got them.
 func (o *outbox) lose(n int) {
 	o.mu.Lock()
@@ -453,6 +477,9 @@ func (o *outbox) sent(it item) {
 	}
 	if e := it.entry; e.version == it.version && !e.gone {
 		e.suspect, e.kills = false, 0
+		if it.class == Revoke {
+			e.revoking = false
+		}
 		if e.payload == "" && !e.dirty && e.waiting == 0 {
 			o.forget(e)
 		}
@@ -476,8 +503,8 @@ func (o *outbox) forget(e *entry) {
 }
 
 // unsent takes account of messages that were under way when the connection ended. closed says that the broker ended it;
-// then one of them may be the reason.
-func (o *outbox) unsent(items []item, closed bool) {
+// then one of them may be the reason, and the only one if nothing else was under way.
+func (o *outbox) unsent(items []item, closed, only bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	for _, it := range items {
@@ -485,7 +512,7 @@ func (o *outbox) unsent(items []item, closed bool) {
 			o.lost++
 		}
 		if closed {
-			o.suspect(it, len(items) == 1)
+			o.suspect(it, only)
 		}
 	}
 }

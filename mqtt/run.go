@@ -81,9 +81,10 @@ func (c *Client) connection(ctx context.Context, o *outage) error {
 		return nil
 	}
 	begin := time.Now()
-	c.up(o, refused)
+	c.up(s.link, o, refused)
 	err = c.serve(ctx, s)
 	c.connected.Store(false)
+	c.live.Store(nil)
 	if ctx.Err() == nil {
 		c.tell(Change{Kind: Lost, Err: err})
 	}
@@ -100,6 +101,7 @@ func (c *Client) serve(ctx context.Context, s *session) error {
 	for ctx.Err() == nil {
 		s.fill(c.outbox)
 		if s.caughtUp(c.outbox) {
+			s.link.stage.Store(informed)
 			c.tell(Change{Kind: Replayed})
 		}
 		c.notices()
@@ -113,6 +115,7 @@ func (c *Client) serve(ctx context.Context, s *session) error {
 			c.outbox.rebirth()
 		}
 	}
+	s.link.stage.Store(leaving)
 	return s.farewell(c.outbox, c.cfg.Goodbye)
 }
 
@@ -125,10 +128,13 @@ func (c *Client) filters() []string {
 }
 
 // up tells a connection.
-func (c *Client) up(o *outage, refused []string) {
+func (c *Client) up(l *link, o *outage, refused []string) {
 	c.connections.Add(1)
 	c.connected.Store(true)
+	l.stage.Store(up)
+	c.live.Store(l)
 	c.tell(Change{Kind: Connected, Failures: o.failures})
+	l.onEnd(c.cfg.Down)
 	o.failures, o.told = 0, ""
 	slices.Sort(refused)
 	for _, filter := range refused {

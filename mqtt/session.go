@@ -22,6 +22,9 @@ const (
 	ackTimeout = 10 * time.Second
 	// windowSize is how many messages are under way at most.
 	windowSize = 64
+	// revokeRoom is how many messages of class Revoke may be under way beyond these, so that they don't wait for others'
+	// acknowledgements: one for each recorder of a large site.
+	revokeRoom = 64
 	// handOver is how long paho waits for its writer to take a message. It waits that long also when its writer has gone.
 	handOver = 500 * time.Millisecond
 	// writtenFor is how long a large message without acknowledgement may still be why the broker closes the connection.
@@ -224,14 +227,15 @@ func (s *session) publish(it item) {
 	}
 	s.window = append(s.window, flight{token: token, item: it, at: time.Now(), plain: s.plain})
 	s.sent++
-	s.alone = it.alone
+	s.alone = s.alone || it.alone
 }
 
 // fill sends what the outbox has, as far as the window goes.
 func (s *session) fill(o *outbox) {
 	defer s.flush(o)
-	for len(s.window) < windowSize && !s.alone && !s.link.isDead() {
-		it, ok := o.next(len(s.window) == 0)
+	for len(s.window) < windowSize+revokeRoom && !s.link.isDead() {
+		full := s.alone || len(s.window) >= windowSize
+		it, ok := o.next(len(s.window) == 0, full)
 		if !ok {
 			return
 		}
@@ -423,8 +427,9 @@ func (s *session) ended(o *outbox) {
 	s.window, s.written = nil, nil
 	o.ended(s.link.isDead() && s.link.byPeer && s.replay != acknowledged)
 	o.lose(s.plain.lossy - s.proven.lossy)
-	o.unsent(underway, s.link.isDead() && s.link.byPeer)
-	o.unsent(unsent, false)
+	only := len(underway) == 1 && time.Since(time.Unix(0, s.link.urgent.Load())) >= writtenFor
+	o.unsent(underway, s.link.isDead() && s.link.byPeer, only)
+	o.unsent(unsent, false, false)
 }
 
 // caughtUp reports once, when the broker has everything that was remembered at the beginning.
@@ -501,9 +506,10 @@ func (s *session) drain(ctx context.Context, o *outbox) error {
 	return s.settle(o)
 }
 
-// start runs the guard of a session; the wait group is done when the session is closed.
+// start runs what accompanies a session; the wait group is done when the session is closed.
 func (s *session) start(ctx context.Context) *sync.WaitGroup {
 	var wg sync.WaitGroup
 	wg.Go(func() { s.guard(ctx) })
+	wg.Go(s.link.ping)
 	return &wg
 }

@@ -8,6 +8,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -382,6 +383,24 @@ func TestPipe(t *testing.T) {
 		if n, err := c.Read(make([]byte, 1)); n != 1 || err != nil {
 			t.Errorf("read %d, %v after the deadline was taken back", n, err)
 		}
+	})
+}
+
+func TestPipeThatIsReset(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		client, server := mqtttest.Pipe()
+		_, _ = client.Write([]byte("taken back"))
+		if err := client.(interface{ SetLinger(int) error }).SetLinger(0); err != nil {
+			t.Fatal(err)
+		}
+		_ = client.Close()
+		if n, err := server.Read(make([]byte, 10)); n != 0 || !errors.Is(err, syscall.ECONNRESET) {
+			t.Errorf("read %d bytes, %v", n, err)
+		}
+		if _, err := server.Write([]byte("x")); !errors.Is(err, syscall.EPIPE) {
+			t.Errorf("write: %v", err)
+		}
+		_ = server.Close()
 	})
 }
 

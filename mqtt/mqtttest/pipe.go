@@ -5,6 +5,7 @@ import (
 	"net"
 	"os"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 )
@@ -26,6 +27,7 @@ type half struct {
 	buf      []byte
 	ended    bool // the writer closed: what is buffered can still be read
 	broken   bool // the reader closed: writing fails
+	reset    bool // the writer closed and took back what wasn't read
 	read     deadline
 	write    deadline
 	capacity int
@@ -71,6 +73,8 @@ func (h *half) Read(p []byte) (int, error) {
 		switch {
 		case h.broken:
 			return 0, net.ErrClosed
+		case h.reset:
+			return 0, syscall.ECONNRESET
 		case h.read.passed():
 			return 0, os.ErrDeadlineExceeded
 		case len(h.buf) > 0:
@@ -125,6 +129,13 @@ func (h *half) abandon() {
 	h.read.set(h, time.Time{})
 }
 
+func (h *half) discard() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.buf, h.reset = nil, true
+	h.cond.Broadcast()
+}
+
 func (h *half) setRead(at time.Time) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -138,14 +149,26 @@ func (h *half) setWrite(at time.Time) {
 }
 
 // pipeConn is one end of a connection in memory.
-type pipeConn struct{ in, out *half }
+type pipeConn struct {
+	in, out *half
+	reset   atomic.Bool
+}
 
 func (c *pipeConn) Read(p []byte) (int, error)  { return c.in.Read(p) }
 func (c *pipeConn) Write(p []byte) (int, error) { return c.out.Write(p) }
 
 func (c *pipeConn) Close() error {
+	if c.reset.Load() {
+		c.out.discard()
+	}
 	c.out.end()
 	c.in.abandon()
+	return nil
+}
+
+// SetLinger is that of [net.TCPConn]: with 0, Close discards what the peer hasn't read, and the peer's next read fails.
+func (c *pipeConn) SetLinger(sec int) error {
+	c.reset.Store(sec == 0)
 	return nil
 }
 
