@@ -24,3 +24,13 @@ type recorderAlias = recorder
 // NoRoom lets a recorder take no message, as one whose inbox is full. It comes
 // before Run.
 func (b *Bridge) NoRoom(recorder string) { b.recorders[recorder].inbox = nil }
+
+// SlowJournal calls slow before each record of a recorder's journal is written. It
+// comes before Run.
+func (b *Bridge) SlowJournal(recorder string, slow func(record []byte)) {
+	k := b.recorders[recorder].keeper
+	k.append = func(record []byte) error {
+		slow(record)
+		return k.journal.Append(record)
+	}
+}

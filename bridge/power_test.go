@@ -29,9 +29,13 @@ type homeSetup struct {
 	plug     func(*bridgetest.PlugConfig)
 	noPlug   bool
 	power    func(*bridge.PowerConfig)
+	made     func(*bridge.Bridge)
 }
 
-func newHome(t *testing.T, s homeSetup) *home {
+func newHome(t *testing.T, s homeSetup) *home { return newHomeAs(t, s, nil) }
+
+// newHomeAs lets before change the home before its bridge starts.
+func newHomeAs(t *testing.T, s homeSetup, before func(*home)) *home {
 	t.Helper()
 	h := &home{world: newWorld(t, nil)}
 	if s.recorder.Halt == (nvrtest.Halt{}) {
@@ -56,6 +60,10 @@ func newHome(t *testing.T, s homeSetup) *home {
 	}
 	if s.power != nil {
 		s.power(p)
+	}
+	h.made = s.made
+	if before != nil {
+		before(h)
 	}
 	h.start()
 	time.Sleep(12 * time.Minute) // readings of a running recorder
