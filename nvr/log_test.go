@@ -152,6 +152,8 @@ func TestALogThatMayHaveMoreIsNotComplete(t *testing.T) {
 		{"MORE behind the end", nvrtest.LogConfig{Endless: true}, 100, 100, false, 3},
 		{"MORE of nothing", nvrtest.LogConfig{Endless: true}, 0, 0, false, 1},
 		{"the same page again", nvrtest.LogConfig{Endless: true, Stuck: true}, 100, 64, false, 2},
+		{"shorter spans", nvrtest.LogConfig{Longest: 10 * time.Minute}, 1200, 1200, true, 33},
+		{"more entries in shorter spans", nvrtest.LogConfig{Longest: 40 * time.Minute}, 2100, 2000, false, 33},
 		{"a span that is always too long", nvrtest.LogConfig{Longest: time.Second}, 100, 0, false, 7},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -160,7 +162,7 @@ func TestALogThatMayHaveMoreIsNotComplete(t *testing.T) {
 				r.ClearLog()
 				flood(r, "Operation", tt.lines)
 				got, complete, err := c.Log(t.Context(), central(t), noon.Add(-time.Hour), noon, "Operation")
-				if tooLong := tt.log.Longest > 0; errors.Is(err, nvr.ErrBusy) != tooLong || (err != nil) != tooLong {
+				if tooLong := tt.log.Longest == time.Second; errors.Is(err, nvr.ErrBusy) != tooLong || (err != nil) != tooLong {
 					t.Error(err)
 				}
 				if len(got) != tt.entries || complete != tt.complete {
