@@ -339,13 +339,13 @@ func (k *keeper) verifyLog(ctx context.Context, s power.Sequence, clock nvr.Cloc
 		from = now.Add(-time.Hour)
 	}
 	entries, complete, err := k.client.Log(ctx, zone, from, now, "Operation", "Exception", "Information")
-	if err != nil || !complete {
+	if err != nil {
 		a.CleanStop = seen(nvr.Maybe[bool]{}, "", err)
 		return
 	}
 	clean, evidence := nvr.LastStop(entries)
 	a.CleanStop = power.Seen{Told: power.NotTold, Evidence: evidence}
-	if clean.Known {
+	if clean.Known && (complete || !clean.Value) { // what is missing may tell of an unclean one
 		a.CleanStop = seen(clean, evidence, nil)
 	}
 	var wrong []string
@@ -365,7 +365,7 @@ func (k *keeper) gaps(ctx context.Context, zone nvr.Zone, from, to time.Time) st
 	}
 	var told []string
 	for _, t := range tracks[:min(len(tracks), maxGapCameras)] {
-		if !t.Continuous || !t.Scheduled.Value {
+		if !t.Always().Value {
 			continue
 		}
 		found, _, err := k.client.Gaps(ctx, zone, t.Channel, from, to)
@@ -373,10 +373,14 @@ func (k *keeper) gaps(ctx context.Context, zone nvr.Zone, from, to time.Time) st
 			continue
 		}
 		var all time.Duration
+		open := ""
 		for _, g := range found {
 			all += g.To.Sub(g.From)
+			if g.Open {
+				open = " up to now"
+			}
 		}
-		told = append(told, fmt.Sprintf("channel %s: %v", t.Channel, all.Round(time.Second)))
+		told = append(told, fmt.Sprintf("channel %s: %v%s", t.Channel, all.Round(time.Second), open))
 	}
 	return strings.Join(told, ", ")
 }

@@ -47,6 +47,8 @@ type outcome struct {
 type answers struct {
 	run, healthy, purge error
 	report              bridge.Report
+	actions             []bridge.Action
+	unread              error
 	purged              bridge.PurgeReport
 }
 
@@ -65,6 +67,10 @@ func callWith(ctx context.Context, a answers, environ []string, args ...string) 
 		run:     func(_ context.Context, c bridge.Config) error { note("run", c); return a.run },
 		check:   func(_ context.Context, c bridge.Config) bridge.Report { note("check", c); return a.report },
 		healthy: func(dir string) error { note("healthy", bridge.Config{StateDir: dir}); return a.healthy },
+		logBook: func(dir, name string) ([]bridge.Action, error) {
+			note(strings.TrimSpace("journal "+name), bridge.Config{StateDir: dir})
+			return a.actions, a.unread
+		},
 		purge: func(_ context.Context, c bridge.Config, name string) (bridge.PurgeReport, error) {
 			note("purge "+name, c)
 			return a.purged, a.purge
@@ -117,6 +123,13 @@ func TestSubcommands(t *testing.T) {
 		{"purge with two names", []string{"purge", "a", "b"}, answers{}, 2, "", "", "purge has too many arguments"},
 		{"purge of what no recorder is called", []string{"purge", secretText}, answers{}, 2, "", "", "can't be the name of a recorder"},
 		{"purge of the bridge's own topics", []string{"purge", "bridge"}, answers{}, 2, "", "", "can't be the name of a recorder"},
+		{"no power action yet", []string{"journal"}, answers{}, 0, "journal", "No power action yet.\n", ""},
+		{"no power action yet, in JSON", []string{"journal", "--json"}, answers{}, 0, "journal", "[]\n", ""},
+		{"the log book of one recorder", []string{"journal", "barn"}, answers{actions: someActions()[:1]}, 0, "journal barn", "barn  power_cycle by ", ""},
+		{"a log book that can't be read", []string{"journal"}, answers{unread: failed}, 1, "journal", "", "hikbridge: something broke"},
+		{"one that can be read in part", []string{"journal"}, answers{actions: someActions(), unread: failed}, 1, "journal", "power_cycle", "the log book isn't complete\nsomething broke"},
+		{"journal of what no recorder is called", []string{"journal", secretText}, answers{}, 2, "", "", "can't be the name of a recorder"},
+		{"journal with another flag", []string{"journal", "--all"}, answers{}, 2, "", "", "journal has no such flag"},
 		{"healthy", []string{"healthcheck"}, answers{}, 0, "healthy", "alive\n", ""},
 		{"not healthy", []string{"healthcheck"}, answers{healthy: failed}, 1, "healthy", "", "hikbridge: something broke\n"},
 		{"version", []string{"version"}, answers{}, 0, "", "hikbridge " + version() + " (go", ""},
