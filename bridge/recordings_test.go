@@ -123,3 +123,55 @@ func readRecorded(t *testing.T, content []byte) recorded {
 	})
 	return w
 }
+
+// No recorded device was in the middle of anything that forbids a shutdown, and none
+// tells whether it can be shut down: that, and the right, must be unknown.
+func TestPreflightOfRecordedDevicesIsTrue(t *testing.T) {
+	files, _ := filepath.Glob(filepath.Join(recordings, "*.json"))
+	if len(files) == 0 {
+		t.Skipf("no recordings of real devices in %s", recordings)
+	}
+	for _, file := range files {
+		name := strings.TrimSuffix(filepath.Base(file), ".json")
+		t.Run(name, func(t *testing.T) {
+			content, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			synctest.Test(t, func(t *testing.T) { preflightRecorded(t, content) })
+		})
+	}
+}
+
+func preflightRecorded(t *testing.T, content []byte) {
+	r, err := nvrtest.Replay(strings.NewReader(string(content)), nvrtest.Config{Username: user, Password: password})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := newWorld(t, nil)
+	w.recorders["garage"] = r
+	w.config.Recorders = append(w.config.Recorders, bridge.RecorderConfig{Name: "garage", URL: "http://192.0.2.10", Username: user, Password: password, Dial: r.Dial})
+	w.start()
+	time.Sleep(3 * time.Minute)
+	h := &home{world: w, recorder: r}
+	h.press("check")
+	time.Sleep(time.Minute)
+	var shown struct{ Findings []bridge.Blocker }
+	if err := json.Unmarshal([]byte(w.value("hikbridge/garage/blockers/attributes")), &shown); err != nil {
+		t.Fatal(err)
+	}
+	texts := map[string]string{}
+	for _, f := range shown.Findings {
+		t.Logf("%-4s %-10s %s [%s] %s", f.Severity, f.ID, f.Text, f.Evidence, f.Advice)
+		if _, twice := texts[f.ID]; twice || f.Severity == "hard" || f.Severity == "soft" && f.ID != "right" {
+			t.Errorf("%s %s: %s", f.Severity, f.ID, f.Text)
+		}
+		texts[f.ID] = f.Text
+	}
+	if s := texts["support"]; !strings.Contains(s, "isn't known") {
+		t.Errorf("support: %q", s)
+	}
+	if got := w.results("garage"); got != "accepted done" {
+		t.Errorf("results %s", got)
+	}
+}
