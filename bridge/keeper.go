@@ -43,6 +43,7 @@ type keeper struct {
 	shown  *latest[powerView] // for the recorder's loop
 
 	resolve atomic.Bool // the prober looks the name up
+	missed  atomic.Bool // a report of the relay found no room: it isn't known any more
 
 	// All below is owned by the keeper's goroutine, from run on.
 	machine *power.Machine
@@ -141,6 +142,10 @@ func (k *keeper) run(ctx context.Context) {
 	for ctx.Err() == nil {
 		if m, ok := k.mail.take(); ok {
 			k.receive(ctx, m)
+			continue
+		}
+		if k.missed.Swap(false) {
+			k.step(ctx, power.Relay{At: k.now(), State: power.RelayUnknown})
 			continue
 		}
 		k.routine(ctx)
@@ -418,7 +423,8 @@ func (k *keeper) at(t time.Time) power.Instant {
 func (k *keeper) mono(t time.Time) time.Duration { return t.Sub(k.began) }
 
 // observe posts what somebody saw. Life lowers the gate first, whatever the keeper
-// waits for.
+// waits for. Who observes does so every two seconds at most, so that life finds
+// room even in a full mailbox.
 func (k *keeper) observe(e power.Event) {
 	urgent := false
 	switch e := e.(type) {

@@ -29,7 +29,7 @@ func (k *keeper) hearPlug(m mqtt.Incoming) {
 			k.gate.lower()
 		}
 		if !k.mail.post(true, relay) {
-			k.mail.behind(relay)
+			k.missed.Store(true)
 		}
 	}
 	if r.Metered {
