@@ -3,6 +3,7 @@ package bridge_test
 import (
 	"encoding/json"
 	"fmt"
+	"path/filepath"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -447,6 +448,9 @@ func TestAnotherBoxAtTheAddressIsNoRecorderOfOurs(t *testing.T) {
 		w.stop()
 		if _, err := bridge.Purge(t.Context(), w.config, "garage"); err != nil {
 			t.Fatal(err)
+		}
+		if aside, _ := filepath.Glob(filepath.Join(w.config.StateDir, "power-garage.journal*")); len(aside) != 1 || !strings.HasSuffix(aside[0], ".purged") {
+			t.Errorf("journals after purge: %v", aside)
 		}
 		if docs := w.documents(); len(docs) != 1 {
 			t.Errorf("after purge: %v", docs)
