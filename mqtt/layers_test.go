@@ -119,6 +119,8 @@ func TestLayers(t *testing.T) {
 				r.state("middle", text(300))
 				r.state("large", text(200_000))
 				eventually(t, b, time.Second, "large state", holds(b, "large", text(200_000)))
+				checkNow(t, r, plugOff, always, nil, 0)
+				eventually(t, b, time.Second, "now", func() bool { return len(payloads(b, plugOff.Topic)) == 1 })
 				for _, n := range []int{1, 125, 126, 65_535, 65_536, 200_000} {
 					b.Publish("in/x", []byte(text(n)), false)
 					if in := <-r.Inbox(); string(in.Payload) != text(n) {

@@ -39,8 +39,8 @@ type link struct {
 	// err is why, byPeer that it was the broker's doing. Both are to be read after dead is closed.
 	err    error
 	byPeer bool
-	ending sync.Mutex // guards down, which is called once dead is closed
-	down   func()
+	ending chan struct{} // held while down is set or called
+	down   func()        // nil when it has been called
 }
 
 // The stages of a connection, for what may go out by Now.
@@ -54,12 +54,13 @@ const (
 // newLink wraps a connection and the one below its layers.
 func newLink(conn, raw net.Conn) *link {
 	return &link{
-		Conn:  conn,
-		raw:   raw,
-		in:    bufio.NewReader(conn), // paho reads byte by byte
-		turn:  make(chan struct{}, 1),
-		pings: newPings(),
-		dead:  make(chan struct{}),
+		Conn:   conn,
+		raw:    raw,
+		in:     bufio.NewReader(conn), // paho reads byte by byte
+		turn:   make(chan struct{}, 1),
+		pings:  newPings(),
+		ending: make(chan struct{}, 1),
+		dead:   make(chan struct{}),
 	}
 }
 
@@ -77,19 +78,18 @@ func (l *link) fail(err error) {
 	})
 }
 
-// onEnd sets what is called once when the connection has ended, at once if it has; nil leaves what was set before.
+// onEnd sets what is called once when the connection has ended, at once if it has; nil leaves what was set before. After the
+// end it returns when that call is over, whoever made it.
 func (l *link) onEnd(down func()) {
-	l.ending.Lock()
+	l.ending <- struct{}{}
+	defer func() { <-l.ending }()
 	if down != nil {
 		l.down = down
 	}
-	if down = l.down; down == nil || !l.isDead() {
-		l.ending.Unlock()
-		return
+	if l.down != nil && l.isDead() {
+		down, l.down = l.down, nil
+		down()
 	}
-	l.down = nil
-	l.ending.Unlock()
-	down()
 }
 
 func (l *link) isDead() bool {

@@ -136,7 +136,8 @@ type Config struct {
 	// there, and can't be lost behind what fills it. Retained ones are passed too, with Retained true: what they are worth is
 	// the caller's to judge. Births, and what is too large for the inbox, are not. The payload is the callee's to keep if it
 	// takes the message, and not to be changed if not; Dropped is always 0. It is called by one goroutine at a time, the one
-	// that reads, so it must not block. Nil takes nothing.
+	// that reads, so it must not block: before Connected is told, and for the last messages of a connection after Down too. Nil
+	// takes nothing.
 	Arrived func(Incoming) (taken bool)
 	// Down is called once when a connection that was told as [Connected] has ended for whatever reason, a stop included:
 	// at once, by the goroutine that notices, and before [Lost] is told. That may be one that is in [Client.Now]. It must not

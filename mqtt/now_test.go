@@ -223,6 +223,33 @@ func TestNothingGoesPastARevokeThatIsNotAcknowledged(t *testing.T) {
 	})
 }
 
+func TestWhatHappensWhileNowWaitsForTheBroker(t *testing.T) {
+	for name, tc := range map[string]struct {
+		happens func(r *running)
+		want    error
+	}{
+		"its topic is revoked":  {func(r *running) { r.Publish(safeOff) }, mqtt.ErrWithdrawn},
+		"the client is stopped": {func(r *running) { r.stop() }, mqtt.ErrNotConnected},
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T, b *mqtttest.Broker) {
+				cfg := config(b)
+				cfg.Goodbye = []mqtt.Message{retainedMessage(mqtt.Availability, "availability", "offline")}
+				r := run(t, newClient(t, cfg))
+				r.expect(mqtt.Replayed, time.Second)
+				b.SlowReader(300 * time.Millisecond)
+				time.AfterFunc(100*time.Millisecond, func() { tc.happens(r) })
+				never := func() bool { t.Error("asked too late"); return true }
+				checkNow(t, r, safeOn, never, tc.want, 300*time.Millisecond)
+				_ = r.finish()
+				if n := count(payloads(b, "safe"), "ON"); n != 0 {
+					t.Error("it was sent")
+				}
+			})
+		})
+	}
+}
+
 // What a Revoke is acknowledged as must be its last value.
 func TestTheLastRevokeMustBeAcknowledged(t *testing.T) {
 	bubble(t, func(t *testing.T, b *mqtttest.Broker) {
@@ -542,6 +569,24 @@ func TestDownIsToldAtOnceAndOnce(t *testing.T) {
 			})
 		})
 	}
+}
+
+func TestLostIsToldAfterDownReturned(t *testing.T) {
+	bubble(t, func(t *testing.T, b *mqtttest.Broker) {
+		var end time.Time
+		cfg := config(b)
+		cfg.Down = func() {
+			time.Sleep(time.Second) // which it shouldn't
+			end = time.Now()
+		}
+		r := run(t, newClient(t, cfg))
+		r.expect(mqtt.Replayed, time.Second)
+		b.Cut()
+		if lost := r.expect(mqtt.Lost, 2*time.Second); end.IsZero() || lost.At.Before(end) {
+			t.Errorf("lost at %v, down until %v", lost.At, end)
+		}
+		r.finish()
+	})
 }
 
 func TestDownForEachConnection(t *testing.T) {

@@ -1,4 +1,4 @@
-//go:build process
+//go:build process || measure
 
 package mqtt_test
 
@@ -312,6 +312,62 @@ func TestMosquittoSubscriptionAndCleanup(t *testing.T) {
 	}
 	if got := m.retained(); len(got) != 0 {
 		t.Errorf("%d topics left", len(got))
+	}
+}
+
+// watch returns the payloads that come to a topic from now on.
+func (m *mosquitto) watch(topic string) func() []string {
+	m.t.Helper()
+	var a arrivals
+	cfg := m.config("watcher of " + topic)
+	cfg.Subscribe = []string{topic}
+	cfg.Arrived = func(in mqtt.Incoming) bool { a.take(in); return true }
+	w := run(m.t, newClient(m.t, cfg))
+	w.expect(mqtt.Replayed, 5*time.Second)
+	return func() []string { return a.payloads(topic) }
+}
+
+func TestMosquittoGetsNothingLate(t *testing.T) {
+	m := startMosquitto(t, "allow_anonymous true")
+	safe, plug := m.watch("test/safe"), m.watch("test/plug")
+	on := mqtt.Message{Class: mqtt.State, Topic: "test/safe", Payload: []byte("ON")}
+	off := mqtt.Message{Class: mqtt.Answer, Topic: "test/plug", Payload: []byte("OFF")}
+	r := run(t, newClient(t, m.config("bridge")))
+	r.Publish(retainedMessage(mqtt.Revoke, on.Topic, "1"))
+	r.replayed(5 * time.Second)
+	for _, msg := range []mqtt.Message{on, off} {
+		if err := r.Now(msg, always); err != nil {
+			t.Errorf("%s: %v", msg.Topic, err)
+		}
+	}
+	within(t, 5*time.Second, "both come", func() bool { return len(safe()) == 2 && len(plug()) == 1 })
+
+	m.signal(syscall.SIGSTOP)
+	for _, msg := range []mqtt.Message{on, off} {
+		if err := r.Now(msg, always); !errors.Is(err, mqtt.ErrStalled) {
+			t.Errorf("%s of a broker that stands still: %v", msg.Topic, err)
+		}
+	}
+	r.Publish(retainedMessage(mqtt.Revoke, on.Topic, "2"))
+	if err := r.Now(on, always); !errors.Is(err, mqtt.ErrWithdrawn) {
+		t.Errorf("behind a revocation: %v", err)
+	}
+	for range 16 { // until the kernel takes no more
+		r.Publish(mqtt.Message{Class: mqtt.Picture, Topic: "test/picture", Payload: make([]byte, 1_900_000)})
+	}
+	time.Sleep(time.Second)
+	if err := r.Now(off, nil); !errors.Is(err, mqtt.ErrStalled) {
+		t.Errorf("over a connection that is full: %v", err)
+	}
+	r.expect(mqtt.Lost, 15*time.Second)
+	m.signal(syscall.SIGCONT)
+	r.replayed(10 * time.Second)
+	if err := r.Now(off, always); err != nil {
+		t.Errorf("afterwards: %v", err)
+	}
+	within(t, 5*time.Second, "the last one comes", func() bool { return len(plug()) == 2 })
+	if got := safe(); count(got, "ON") != 1 || got[len(got)-1] != "2" {
+		t.Errorf("came: %q", got)
 	}
 }
 

@@ -85,7 +85,7 @@ func (c *Client) connection(ctx context.Context, o *outage) error {
 	err = c.serve(ctx, s)
 	c.connected.Store(false)
 	c.live.Store(nil)
-	if ctx.Err() == nil {
+	if s.link.onEnd(nil); ctx.Err() == nil {
 		c.tell(Change{Kind: Lost, Err: err})
 	}
 	if o.short++; time.Since(begin) >= settledAfter {
