@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"net"
 	"slices"
 	"strconv"
 	"sync"
@@ -753,4 +754,31 @@ func gates(t *testing.T, b *mqtttest.Broker, seed uint64) {
 		t.Errorf("only %d of %d were sent", sent, len(refused))
 	}
 	_ = r.finish()
+}
+
+// chatty is a broker's end that answers pings which nobody sent.
+type chatty struct{ net.Conn }
+
+func (c chatty) Write(p []byte) (int, error) {
+	if _, err := c.Conn.Write(append(slices.Clone(p), 0xd0, 0)); err != nil {
+		return 0, err
+	}
+	return len(p), nil
+}
+
+func TestAnAnswerThatNobodyAskedForIsNone(t *testing.T) {
+	bubble(t, func(t *testing.T, b *mqtttest.Broker) {
+		cfg := config(b)
+		cfg.Dial = through(t, b, func(conn net.Conn) (net.Conn, error) { return chatty{conn}, nil })
+		r := run(t, newClient(t, cfg))
+		r.Publish(mqtt.Message{Class: mqtt.Answer, Topic: "answer", Payload: []byte("x")})
+		r.expect(mqtt.Replayed, time.Second)
+		time.Sleep(time.Second)
+		b.Freeze()
+		checkNow(t, r, plugOff, always, mqtt.ErrStalled, time.Second)
+		b.Thaw()
+		time.Sleep(time.Second)
+		checkNow(t, r, plugOff, always, nil, 0)
+		r.finish()
+	})
 }

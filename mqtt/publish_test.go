@@ -138,6 +138,29 @@ func TestOverflowOfEventsIsCounted(t *testing.T) {
 	})
 }
 
+func TestFewLargeStatesGiveWayToEvents(t *testing.T) {
+	bubble(t, func(t *testing.T, b *mqtttest.Broker) {
+		r := run(t, newClient(t, config(b)))
+		r.expect(mqtt.Replayed, time.Second)
+		b.Freeze()
+		for range 100 {
+			r.Publish(mqtt.Message{Class: mqtt.Answer, Topic: "fill", Payload: []byte("x")})
+		}
+		time.Sleep(time.Second) // the window is full
+		for i := range 8 {
+			r.state(fmt.Sprintf("s/%d", i), text(1<<20))
+		}
+		r.event("e", "x")
+		if lost := r.Stats().Lost; lost != 0 {
+			t.Errorf("%d lost", lost)
+		}
+		b.Thaw()
+		eventually(t, b, 5*time.Second, "event", func() bool { return len(payloads(b, "e")) == 1 })
+		eventually(t, b, 5*time.Second, "states", func() bool { return len(b.Topics()) == 8 })
+		r.finish()
+	})
+}
+
 func TestPicturesGiveWayToEvents(t *testing.T) {
 	bubble(t, func(t *testing.T, b *mqtttest.Broker) {
 		r := run(t, newClient(t, config(b)))
