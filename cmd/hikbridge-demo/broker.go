@@ -71,6 +71,14 @@ func (b *broker) watch(ctx context.Context) (<-chan message, error) {
 	return heard, nil
 }
 
+// publish sends a message that isn't kept.
+func (b *broker) publish(topic, payload string) error {
+	if err := b.server.Publish(topic, []byte(payload), false, 0); err != nil {
+		return fmt.Errorf("publish %s: %w", topic, err)
+	}
+	return nil
+}
+
 // clear removes every retained message, so that a Home Assistant that joined
 // forgets the demo, and closes the broker. The documents go first: Home Assistant
 // would complain about values that are empty.

@@ -19,13 +19,25 @@ const (
 	demoPassword = "demo-password"
 )
 
+// What takes less time here than at home, as the intro says. Of the bridge's own
+// waits only those two can be made so short that nothing is proven less: the
+// countdown, and how long a recorder that said OK may still answer.
+const (
+	countdown = 2 * time.Second
+	goingDown = 10 * time.Second
+	goesOn    = 2 * time.Second // a recorder that obeys goes on answering
+	flushes   = 2 * time.Second // and then writes its disks
+	boots     = 6 * time.Second
+	plugEvery = 2 * time.Second // a plug reports by itself
+)
+
 // runRecorder serves one simulated recorder until ctx ends.
 func runRecorder(ctx context.Context, address string, out io.Writer) error {
 	l, err := open(address)
 	if err != nil {
 		return err
 	}
-	r := newGarage()
+	r := nvrtest.New(garageConfig())
 	defer r.Close()
 	fmt.Fprintf(out, "A simulated recorder answers on http://%s, user %s, password %s.\n", l.Addr(), demoUser, demoPassword)
 	context.AfterFunc(ctx, func() { r.Close() })
@@ -38,17 +50,52 @@ func runRecorder(ctx context.Context, address string, out io.Writer) error {
 	return nil
 }
 
-func newGarage() *nvrtest.Recorder {
-	return nvrtest.New(nvrtest.Config{Model: nvrtest.NVR, Name: "Garage", Username: demoUser, Password: demoPassword, Channels: 4})
+func garageConfig() nvrtest.Config {
+	return nvrtest.Config{Model: nvrtest.NVR, Name: "Garage", Username: demoUser, Password: demoPassword, Channels: 4}
 }
 
-func newBarn() *nvrtest.Recorder {
-	return nvrtest.New(nvrtest.Config{Model: nvrtest.DVR, Name: "Barn", Username: demoUser, Password: demoPassword})
+func barnConfig() nvrtest.Config {
+	return nvrtest.Config{Model: nvrtest.DVR, Name: "Barn", Username: demoUser, Password: demoPassword}
 }
 
-// runDemo runs broker, recorders, bridge and story until ctx ends.
-func runDemo(ctx context.Context, listen string, out io.Writer) error {
-	l, err := open(listen)
+// quick lets a recorder be quicker than a real one. Halted it draws little enough
+// for a meter to prove it.
+func quick(c nvrtest.Config) nvrtest.Config {
+	c.Halt = obeys()
+	c.Boot = nvrtest.Boot{Down: boots, Silent: true}
+	c.Watts.Halted = 0.4
+	return c
+}
+
+// obeys is how a recorder shuts down that does what it is told.
+func obeys() nvrtest.Halt {
+	return nvrtest.Halt{Manner: nvrtest.Manner{After: goesOn, Flush: flushes}}
+}
+
+// demo is what runs: bridge, broker, and what stands around them.
+type demo struct {
+	teller *teller
+	broker *broker
+	values *values
+	state  string // the bridge's state directory
+	garage *place
+	barn   *place
+
+	// Owned by direct.
+	chosen *place // which the keys are about
+	taken  sync.Once
+}
+
+// options are what the command line says.
+type options struct {
+	listen string
+	stay   bool
+}
+
+// runDemo runs broker, recorders, bridge and story until ctx ends, or somebody or
+// the story ends it.
+func runDemo(ctx context.Context, o options, in io.Reader, out io.Writer) error {
+	l, err := open(o.listen)
 	if err != nil {
 		return err
 	}
@@ -61,121 +108,105 @@ func runDemo(ctx context.Context, listen string, out io.Writer) error {
 		return fmt.Errorf("make a state directory: %w", err)
 	}
 	defer os.RemoveAll(state)
-	garage, barn := newGarage(), newBarn()
-	defer garage.Close()
-	defer barn.Close()
-
-	t := newTeller(out)
+	ctx, end := context.WithCancel(ctx)
+	defer end()
 	heard, err := b.watch(ctx)
 	if err != nil {
 		return err
 	}
-	t.intro(l.Addr().(*net.TCPAddr))
-	br, err := bridge.New(demoConfig(state, l.Addr().(*net.TCPAddr), garage, barn, slog.New(t)))
+	address := loopback(l.Addr())
+	d := &demo{teller: newTeller(out), broker: b, values: newValues(), state: state,
+		garage: newPlace(garageConfig(), address), barn: newPlace(barnConfig(), address)}
+	d.chosen = d.garage
+	d.barn.turn()
+	defer d.garage.close()
+	defer d.barn.close()
+	d.teller.intro(address)
+	br, err := bridge.New(d.config(address))
 	if err != nil {
 		return err
 	}
 	stopped := make(chan error, 1)
 	go func() { stopped <- br.Run(ctx) }()
-	var story sync.WaitGroup
-	story.Go(func() { tellStory(ctx, t, garage, barn) })
-	defer story.Wait()
-	t.tell(ctx, heard)
-	err = <-stopped
+	directed := make(chan error, 1)
+	go func() {
+		directed <- d.direct(ctx, readKeys(ctx, in), o.stay)
+		end()
+	}()
+	d.hear(ctx, heard)
+	err = <-directed
+	if stop := <-stopped; err == nil {
+		err = stop
+	}
 	b.clear()
-	t.line("", "Everything that was announced is removed. Goodbye.")
+	d.teller.line("", "Everything that was announced is removed. Goodbye.")
 	return err
 }
 
-func demoConfig(state string, broker *net.TCPAddr, garage, barn *nvrtest.Recorder, log *slog.Logger) bridge.Config {
-	recorder := func(name, address string, r *nvrtest.Recorder) bridge.RecorderConfig {
+// loopback is where this machine reaches a listener.
+func loopback(a net.Addr) *net.TCPAddr {
+	t := *a.(*net.TCPAddr)
+	if t.IP.IsUnspecified() {
+		t.IP = net.IPv4(127, 0, 0, 1)
+	}
+	return &t
+}
+
+// config is the bridge's. The garage's plug is switched off by an automation, as
+// Home Assistant would have it; the barn's by the bridge itself.
+func (d *demo) config(broker *net.TCPAddr) bridge.Config {
+	recorder := func(p *place, address, cut string) bridge.RecorderConfig {
 		return bridge.RecorderConfig{
-			Name: name, URL: "http://" + address, Username: demoUser, Password: demoPassword, Dial: r.Dial,
+			Name: p.name, URL: "http://" + address, Username: demoUser, Password: demoPassword, Dial: p.recorder.Dial,
+			Power: bridge.PowerConfig{
+				Plug: "tasmota:" + plugTopic(p.name), Cut: cut,
+				Timers: bridge.Timers{Countdown: countdown, GoingDown: goingDown},
+			},
 		}
 	}
 	return bridge.Config{
-		Recorders: []bridge.RecorderConfig{recorder("garage", "192.0.2.10", garage), recorder("barn", "192.0.2.11", barn)},
-		Broker:    bridge.BrokerConfig{URL: fmt.Sprintf("mqtt://127.0.0.1:%d", broker.Port)},
+		Recorders: []bridge.RecorderConfig{recorder(d.garage, "192.0.2.10", "never"), recorder(d.barn, "192.0.2.11", "proven")},
+		Broker:    bridge.BrokerConfig{URL: "mqtt://" + broker.String()},
 		Topic:     "hikbridge", DiscoveryPrefix: "homeassistant", BirthTopic: "homeassistant/status",
 		OffDelay: bridge.DefaultOffDelay, PictureInterval: bridge.DefaultPictureInterval,
-		StateDir: state, Version: "demo", Log: log,
+		StateDir: d.state, Version: "demo", Log: slog.New(d.teller),
 	}
 }
 
-// scene is one event of the story, some time after the one before.
-type scene struct {
-	after time.Duration
-	text  string
-	play  func()
-}
-
-// tellStory makes things happen, again and again. It returns when nothing of it
-// goes on any more.
-func tellStory(ctx context.Context, t *teller, garage, barn *nvrtest.Recorder) {
-	var going sync.WaitGroup
-	defer going.Wait()
-	// lasts posts an event every second, as recorders do while it goes on.
-	lasts := func(r *nvrtest.Recorder, seconds int, a nvrtest.Alert) {
-		going.Go(func() { repeat(ctx, r, seconds, a) })
-	}
-	scenes := []scene{
-		{8 * time.Second, "Somebody walks through the garden. The recorder repeats that each second and never says that it is over.",
-			func() { lasts(garage, 6, nvrtest.Alert{Type: "VMD", Channel: 1}) }},
-		{16 * time.Second, "A person crosses the line at the road, and the recorder sends a picture along.",
-			func() {
-				garage.Alert(nvrtest.Alert{Type: "linedetection", Channel: 3, Region: "1", Target: "human", Picture: nvrtest.JPEG()})
-			}},
-		{12 * time.Second, "Somebody covers a camera in the barn.",
-			func() { lasts(barn, 8, nvrtest.Alert{Type: "shelteralarm", Channel: 2}) }},
-		{18 * time.Second, "Somebody unplugs camera 2 in the garage: its video is lost, and the bridge looks at once why.",
-			func() {
-				garage.SetCamera(nvrtest.IP(2), false, "netUnreachable")
-				lasts(garage, 40, nvrtest.Alert{Type: "videoloss", Channel: 2})
-			}},
-		{40 * time.Second, "It is plugged in again.", func() { garage.SetCamera(nvrtest.IP(2), true, "connect") }},
-		{30 * time.Second, "The barn's recorder loses its network.", barn.Unplug},
-		{50 * time.Second, "Its network is back.", barn.Plug},
-		{40 * time.Second, "A disk of the garage's recorder fails. The recorder says so, and the bridge looks at the disks at once.",
-			func() {
-				garage.SetDiskStatus(1, "error")
-				garage.Alert(nvrtest.Alert{Type: "diskerror"})
-			}},
-		{time.Minute, "The disk was replaced; disks are asked every five minutes.", func() { garage.SetDiskStatus(1, "ok") }},
-	}
+// hear tells what changes on the broker, and is the home's automation, until ctx
+// ends: once the garage's Safe to cut power has been on for a second, its plug is
+// switched off.
+func (d *demo) hear(ctx context.Context, heard <-chan message) {
+	states := map[string]string{}
+	safe := "hikbridge/" + d.garage.name + "/safe_to_cut_power"
+	var cut <-chan time.Time
 	for {
-		for _, s := range scenes {
-			select {
-			case <-ctx.Done():
-				return
-			case <-time.After(s.after):
-				t.line("story", s.text)
-				s.play()
+		select {
+		case <-ctx.Done():
+			return
+		case <-cut:
+			cut = nil
+			d.teller.line("automation", "The garage is safe to cut: switch its plug off.")
+			d.report(d.broker.publish("cmnd/"+plugTopic(d.garage.name)+"/POWER", "OFF"))
+		case m := <-heard:
+			was := states[safe]
+			if who, text := describe(m, states); text != "" {
+				d.teller.line(who, text)
 			}
+			switch is := states[safe]; {
+			case is != "ON":
+				cut = nil
+			case was != "ON":
+				cut = time.After(time.Second)
+			}
+			d.values.set(m.topic, string(m.payload))
 		}
 	}
 }
 
-// liven lets something happen before a recorder's cameras twice a minute.
-func liven(ctx context.Context, r *nvrtest.Recorder) {
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-time.After(25 * time.Second):
-		}
-		repeat(ctx, r, 5, nvrtest.Alert{Type: "VMD", Channel: 1})
-		r.Alert(nvrtest.Alert{Type: "linedetection", Channel: 3, Region: "1", Target: "human", Picture: nvrtest.JPEG()})
-	}
-}
-
-// repeat posts an event for some seconds.
-func repeat(ctx context.Context, r *nvrtest.Recorder, seconds int, a nvrtest.Alert) {
-	for range seconds {
-		r.Alert(a)
-		select {
-		case <-ctx.Done():
-			return
-		case <-time.After(time.Second):
-		}
+// report tells an error that ends nothing.
+func (d *demo) report(err error) {
+	if err != nil {
+		d.teller.line("demo", err.Error())
 	}
 }

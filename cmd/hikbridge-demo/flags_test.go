@@ -29,7 +29,7 @@ func TestWrongFlagsAndAPortInUseAreTold(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			var stdout, stderr bytes.Buffer
-			if code := run(t.Context(), tt.args, &stdout, &stderr); code != tt.code || !strings.Contains(stderr.String(), tt.want) {
+			if code := run(t.Context(), tt.args, strings.NewReader(""), &stdout, &stderr); code != tt.code || !strings.Contains(stderr.String(), tt.want) {
 				t.Errorf("code %d, %s", code, &stderr)
 			}
 		})

@@ -1,10 +1,14 @@
 // Command hikbridge-demo shows hikbridge without a recorder, a broker or any
 // setting: it runs the real bridge on a broker of its own and two simulated
-// recorders, and tells in plain lines what happens. Ctrl-C ends it and removes
-// what it announced.
+// recorders with their plugs, and tells in plain lines what happens: a story of two
+// minutes in which one recorder is shut down, proven off, cut from power and
+// brought back, and another one says OK and stays on. Keys let whoever watches take
+// part. Ctrl-C ends it and removes what it announced. Without anybody at the keys
+// (its input has ended) it ends with the story: 0 if that came to its end, 1 if not.
 //
 //	hikbridge-demo                        broker on loopback, a free port
 //	hikbridge-demo -listen 0.0.0.0:1883   so that a Home Assistant can join
+//	hikbridge-demo -stay                  goes on without anybody at the keys
 //	hikbridge-demo -recorder ADDR         one simulated recorder alone on ADDR
 package main
 
@@ -23,14 +27,16 @@ import (
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop) // a second Ctrl-C ends at once
-	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
+	os.Exit(run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
 }
 
 // run returns the exit code: 0, 1 when something failed, 2 for wrong flags.
-func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	flags := flag.NewFlagSet("hikbridge-demo", flag.ContinueOnError)
 	flags.SetOutput(stderr)
-	listen := flags.String("listen", "127.0.0.1:0", "where the broker listens; 0.0.0.0:1883 lets a Home Assistant join")
+	var o options
+	flags.StringVar(&o.listen, "listen", "127.0.0.1:0", "where the broker listens; 0.0.0.0:1883 lets a Home Assistant join")
+	flags.BoolVar(&o.stay, "stay", false, "go on after the story although nobody is at the keys")
 	recorder := flags.String("recorder", "", "run one simulated recorder alone on this `address` (user demo, password demo-password)")
 	if err := flags.Parse(args); err != nil {
 		if errors.Is(err, flag.ErrHelp) {
@@ -46,7 +52,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	if *recorder != "" {
 		err = runRecorder(ctx, *recorder, stdout)
 	} else {
-		err = runDemo(ctx, *listen, stdout)
+		err = runDemo(ctx, o, stdin, stdout)
 	}
 	if err != nil {
 		fmt.Fprintln(stderr, "hikbridge-demo:", err)

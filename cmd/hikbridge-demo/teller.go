@@ -7,6 +7,8 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"path"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -31,26 +33,59 @@ func (t *teller) line(who, text string) {
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	fmt.Fprintf(t.out, "%s  %-10s %s\n", time.Now().Format("15:04:05"), who, text)
+	t.print(fmt.Sprintf("%s  %-10s ", time.Now().Format("15:04:05"), who), text)
 }
 
-func (t *teller) intro(broker *net.TCPAddr) {
-	host := broker.IP.String()
-	if broker.IP.IsUnspecified() {
-		host = "127.0.0.1"
-	}
-	fmt.Fprintf(t.out, `hikbridge on two simulated recorders. Ctrl-C ends it.
-To see every topic, in another terminal:
-  mosquitto_sub -h %s -p %d -t 'hikbridge/#' -t 'homeassistant/#' -v
-To see it in Home Assistant, start it with -listen 0.0.0.0:1883 and add the MQTT integration with this machine as broker.
+// row is a line that isn't about a moment; its name stands before it, unless it is
+// a head.
+type row struct{ name, text string }
 
-`, host, broker.Port)
+// block prints rows, apart from what is before and after.
+func (t *teller) block(rows ...row) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	fmt.Fprintln(t.out)
+	for _, r := range rows {
+		first := ""
+		if r.name != "" {
+			first = fmt.Sprintf("  %-8s  ", r.name)
+		}
+		t.print(first, r.text)
+	}
+	fmt.Fprintln(t.out)
+}
+
+// print writes a text behind first, and what doesn't fit below it.
+func (t *teller) print(first, text string) {
+	for _, line := range wrap(text, width-len(first)) {
+		fmt.Fprintf(t.out, "%s%s\n", first, line)
+		first = strings.Repeat(" ", len(first))
+	}
+}
+
+// intro says what is to be seen, and what is otherwise than at home.
+func (t *teller) intro(broker *net.TCPAddr) {
+	t.block(
+		row{"", "hikbridge on two simulated recorders, each behind a plug with a meter: a story of two minutes. Ctrl-C ends it."},
+		row{"topics", fmt.Sprintf("mosquitto_sub -h %s -p %d -t 'hikbridge/#' -t 'homeassistant/#' -v", broker.IP, broker.Port)},
+		row{"join", "To see it in Home Assistant, start the demo with -listen 0.0.0.0:1883 and add the MQTT integration " +
+			"with this machine as broker."},
+		row{"shorter", fmt.Sprintf("Here a recorder halts %.0f s after it was told and boots in %.0f s; real ones need more. "+
+			"The bridge counts down for %.0f s instead of 10, and a recorder that said OK may go on answering for %.0f s instead of 90.",
+			(goesOn + flushes).Seconds(), boots.Seconds(), countdown.Seconds(), goingDown.Seconds())},
+		row{"the same", "As at home are 15 s of silence and low power, 30 s more in which that must hold, " +
+			"15 s without power, and 20 s of answers after the boot."},
+		row{"keys", keysText()},
+	)
 }
 
 // Enabled, Handle, WithAttrs and WithGroup make it a slog.Handler.
 func (t *teller) Enabled(_ context.Context, level slog.Level) bool { return level >= slog.LevelInfo }
 
 func (t *teller) Handle(_ context.Context, r slog.Record) error {
+	if r.Message == "power" || strings.HasPrefix(r.Message, "command ") {
+		return nil // what is published says the same
+	}
 	who := "bridge"
 	var details []string
 	add := func(a slog.Attr) bool {
@@ -83,20 +118,11 @@ func (t *teller) WithAttrs(attrs []slog.Attr) slog.Handler {
 
 func (t *teller) WithGroup(string) slog.Handler { return t }
 
-// tell prints what changes on the broker until ctx ends.
-func (t *teller) tell(ctx context.Context, heard <-chan message) {
-	states := map[string]string{}
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case m := <-heard:
-			if who, text := describe(m, states); text != "" {
-				t.line(who, text)
-			}
-		}
-	}
-}
+// untold are topics, by their last level, whose changes would hide what happens.
+var untold = [...]string{"attributes", "last_message", "availability", "events", "idle", "expected_finish", "last_power_action", "last_boot"}
+
+// unknown is the value of what isn't known.
+const unknown = "None"
 
 // describe says in words what a message tells, or nothing. states holds the last
 // payload of each topic.
@@ -105,27 +131,85 @@ func describe(m message, states map[string]string) (who, text string) {
 		return describeDocument(m.payload)
 	}
 	rest, ok := strings.CutPrefix(m.topic, "hikbridge/")
+	if !ok {
+		return describePlug(m, states)
+	}
 	who, entity, _ := strings.Cut(rest, "/")
 	entity = strings.ReplaceAll(strings.ReplaceAll(entity, "ch/", "camera "), "/", ", ")
 	entity = strings.ReplaceAll(entity, "_", " ")
-	switch {
-	case ok && strings.HasSuffix(m.topic, "/picture"):
+	switch path.Base(m.topic) {
+	case "picture":
 		return who, fmt.Sprintf("%s of %d bytes", entity, len(m.payload))
-	case ok && strings.HasSuffix(m.topic, "/event"):
+	case "event":
 		return who, describeEvent(strings.TrimSuffix(entity, ", event"), m.payload)
+	case "result":
+		return who, describeResult(m.payload)
 	}
+	payload := string(m.payload)
 	was, known := states[m.topic]
-	states[m.topic] = string(m.payload)
-	if !ok || was == string(m.payload) || strings.HasSuffix(m.topic, "/attributes") || strings.HasSuffix(m.topic, "/last_message") {
+	states[m.topic] = payload
+	switch {
+	case was == payload || slices.Contains(untold[:], path.Base(m.topic)):
+		return "", ""
+	case entity == "status", entity == "power state" && known:
+		return who, entity + ": " + payload
+	case !known || was == unknown || payload == unknown:
+		return "", "" // the first values of everything would hide what happens, as would a pause in which nothing is asked
+	}
+	return who, fmt.Sprintf("%s: %s (was %s)", entity, payload, was)
+}
+
+// describePlug tells what a Tasmota says of its relay and its meter, when that
+// changes.
+func describePlug(m message, states map[string]string) (who, text string) {
+	levels := strings.Split(m.topic, "/")
+	if len(levels) != 3 || levels[0] != "tele" && levels[0] != "stat" {
 		return "", ""
 	}
-	if known {
-		return who, fmt.Sprintf("%s: %s (was %s)", entity, m.payload, was)
+	var told struct {
+		Power  string `json:"POWER"`
+		Energy struct {
+			Power *float64
+		} `json:"ENERGY"`
 	}
-	if entity == "status" {
-		return who, fmt.Sprintf("%s: %s", entity, m.payload)
+	if json.Unmarshal(m.payload, &told) != nil {
+		return "", ""
 	}
-	return "", "" // the first values of everything else would hide what happens
+	var news []string
+	note := func(what, value string) {
+		if key := levels[1] + " " + what; states[key] != value {
+			states[key] = value
+			news = append(news, value)
+		}
+	}
+	if told.Power != "" {
+		note("relay", "plug: "+strings.ToLower(told.Power))
+	}
+	if told.Energy.Power != nil {
+		note("meter", fmt.Sprintf("plug: %.1f W", *told.Energy.Power))
+	}
+	return strings.TrimSuffix(levels[1], plugTopic("")), strings.Join(news, ", ")
+}
+
+// describeResult tells the verdict on a command, or its outcome.
+func describeResult(payload []byte) string {
+	var r struct {
+		Type    string `json:"event_type"`
+		Action  string `json:"action"`
+		Reason  string `json:"reason"`
+		Message string `json:"message"`
+	}
+	if json.Unmarshal(payload, &r) != nil {
+		return ""
+	}
+	text := strings.ReplaceAll(r.Action, "_", " ") + " " + r.Type
+	if r.Reason != "" {
+		text += " (" + r.Reason + ")"
+	}
+	if r.Message != "" {
+		text += ": " + r.Message
+	}
+	return text
 }
 
 // describeEvent tells what a camera has seen.
