@@ -21,6 +21,9 @@ const (
 	payloadOffline = "offline"
 	// urgentSize is for more cancels than people press while a disk is slow.
 	urgentSize = 64
+	// maxEarly is for one outcome of each recorder, and commands that come at the
+	// moment of the first connection.
+	maxEarly = 100
 )
 
 // Bridge connects recorders with Home Assistant. New makes it, Run works until
@@ -43,14 +46,24 @@ type Bridge struct {
 	lost       int                    // messages that a slow or absent broker cost
 }
 
-// site is what the recorders' loops share: nothing in it is changed after New,
-// and everything may be used from any goroutine.
+// site is what the recorders' loops share: everything may be used from any
+// goroutine, and nothing but early is changed after New.
 type site struct {
 	cfg       Config
 	mqtt      *mqtt.Client
 	device    discovery.Bridge
 	ids       *ids
 	summaries chan summary // read by Run at all times, so a sender waits shortly
+	early     early
+}
+
+// early are answers from before the first connection: what a restart ended is told
+// once somebody can read it. No command comes before that, so they are few, and
+// maxEarly at most.
+type early struct {
+	mu      sync.Mutex
+	over    bool
+	waiting []mqtt.Message
 }
 
 // New prepares a bridge: it takes the state directory (ErrInUse if another
@@ -374,7 +387,24 @@ func (s *site) verdict(target string, v *verdict) {
 	if err != nil {
 		panic("bridge: encode verdict: " + err.Error())
 	}
-	s.mqtt.Publish(mqtt.Message{Class: mqtt.Answer, Topic: s.device.Result(target), Payload: payload})
+	m := mqtt.Message{Class: mqtt.Answer, Topic: s.device.Result(target), Payload: payload}
+	s.early.mu.Lock()
+	defer s.early.mu.Unlock()
+	if !s.early.over && len(s.early.waiting) < maxEarly {
+		s.early.waiting = append(s.early.waiting, m)
+		return
+	}
+	s.mqtt.Publish(m)
+}
+
+// tellEarly publishes what waited for the first connection.
+func (s *site) tellEarly() {
+	s.early.mu.Lock()
+	defer s.early.mu.Unlock()
+	for _, m := range s.early.waiting {
+		s.mqtt.Publish(m)
+	}
+	s.early.over, s.early.waiting = true, nil
 }
 
 // outcome publishes what came of an accepted command. One that was for all

@@ -17,6 +17,7 @@ func (b *Bridge) brokerChanged(c mqtt.Change) {
 		log.Info("connected to the broker", keyTries, c.Failures+1)
 		b.unheard = ""
 		b.publish()
+		b.site.tellEarly()
 	case mqtt.Replayed:
 		log.Debug("the broker has everything")
 	case mqtt.Lost:
