@@ -2,15 +2,22 @@ package bridge_test
 
 import (
 	"context"
+	"encoding/binary"
+	"errors"
+	"hash/crc32"
 	"net"
+	"os"
+	"path/filepath"
 	"runtime"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"hikbridge/bridge"
+	"hikbridge/bridge/journal"
 	"hikbridge/nvr/nvrtest"
 )
 
@@ -66,11 +73,11 @@ func (c mortalConn) Write(b []byte) (int, error) {
 // stay as they are at that moment, and the broker publishes the will.
 type mortal struct {
 	*home
-	life         *life
-	broker0      bridge.DialFunc
-	recorder0    bridge.DialFunc
-	dieAt        func(record string, durable bool) bool // of each record, before and after it is written; or nil
-	writes       func(write func() error) error         // how the disk fares; nil: well
+	life      *life
+	broker0   bridge.DialFunc
+	recorder0 bridge.DialFunc
+	dieAt     func(record string, durable bool) bool // of each record, before and after it is written; or nil
+	writes    func(write func() error) error         // how the disk fares; nil: well
 }
 
 func newMortal(t *testing.T, s homeSetup) *mortal {
@@ -302,4 +309,473 @@ func TestAKillAtAnyPointOfAPowerCycleEndsTheSameOrSafer(t *testing.T) {
 			})
 		})
 	}
+}
+
+func TestAKillWhilePresumedOffRaisesNoAlarm(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := newMortal(t, homeSetup{noPlug: true})
+		m.press("shutdown", "right")
+		m.reaches("presumed_off", 6*time.Minute)
+		m.kill()
+		time.Sleep(time.Minute)
+		m.restart()
+		time.Sleep(5 * time.Second)
+		m.firstIsOff()
+		m.reaches("presumed_off", 6*time.Minute)
+		time.Sleep(time.Hour)
+		m.expect("an hour later", map[string]string{"hikbridge/garage/power_state": "presumed_off", "hikbridge/garage/needs_attention": "OFF"})
+		m.wants("accepted done:presumed_off", 1, 0)
+		if n := len(m.said()); n > 0 {
+			t.Errorf("safe was said %d times", n)
+		}
+	})
+}
+
+// safely is a home whose bridge reads the plug and never switches it off: Home
+// Assistant does, when it is told that it may.
+func safely(p *bridge.PowerConfig) { p.Cut = "never" }
+
+func TestAKillInSafeEndsSafeUntilItIsProvenAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := newMortal(t, homeSetup{power: safely})
+		m.press("shutdown", "right")
+		m.reaches("safe", 6*time.Minute)
+		time.Sleep(30 * time.Second)
+		m.kill()
+		killed := time.Now()
+		m.expect("after the kill", map[string]string{"hikbridge/bridge/availability": "offline", "hikbridge/garage/safe_to_cut_power": "OFF"})
+		time.Sleep(time.Minute)
+		m.restart()
+		time.Sleep(5 * time.Second)
+		m.firstIsOff()
+		m.reaches("safe", 6*time.Minute)
+		time.Sleep(10 * time.Second)
+		var again time.Time
+		for _, at := range m.said() {
+			if at.After(killed) {
+				again = at
+				break
+			}
+		}
+		if since := again.Sub(killed); since < time.Minute+45*time.Second { // away, and silence and readings that hold
+			t.Errorf("safe was said again %v after the kill", since)
+		}
+		m.plug.SwitchByHand(false) // by Home Assistant
+		m.reaches("off", time.Minute)
+		m.wants("accepted done:safe", 1, 0)
+		m.unharmed()
+	})
+}
+
+func TestACutWhileNobodyLookedIsFoundAndNoAlarm(t *testing.T) {
+	for _, state := range []string{"safe", "presumed_off"} {
+		synctest.Test(t, func(t *testing.T) {
+			s := homeSetup{power: safely}
+			if state == "presumed_off" {
+				s.recorder.Watts.Halted = 9
+			}
+			m := newMortal(t, s)
+			m.press("shutdown", "right")
+			m.reaches(state, 6*time.Minute)
+			m.kill()
+			m.plug.SwitchByHand(false)
+			time.Sleep(time.Minute)
+			m.restart()
+			m.reaches("off", time.Minute)
+			m.expect(state, map[string]string{"hikbridge/garage/needs_attention": "OFF"})
+			time.Sleep(time.Hour)
+			if n := len(m.plug.Ons()); n > 0 { // a shutdown by hand stays
+				t.Errorf("%s: %d ONs", state, n)
+			}
+			m.unharmed()
+		})
+	}
+}
+
+func TestAStopInTheMiddleIsQuickAndUndoesNothing(t *testing.T) {
+	slow := nvrtest.Config{Halt: nvrtest.Halt{Manner: nvrtest.Manner{Lost: true}}, Boot: nvrtest.Boot{Down: 40 * time.Second, Silent: true}}
+	rows := []struct {
+		state, results string
+		puts           int
+	}{
+		{"counting_down", "accepted failed:restart", 0},
+		{"shutting_down", "accepted done:normal", 1}, // no answer comes
+		{"confirming", "accepted done:normal", 1},
+		{"cutting", "accepted done:normal", 1},
+		{"off", "accepted done:normal", 1},
+		{"booting", "accepted done:normal", 1},
+	}
+	for _, row := range rows {
+		t.Run(row.state, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				h := newHome(t, homeSetup{recorder: slow})
+				h.press("power_cycle", "right", "often")
+				h.reaches(row.state, 10*time.Minute)
+				offs, ons, puts := len(h.plug.Offs()), len(h.plug.Ons()), h.puts()
+				began := time.Now()
+				h.stop()
+				if took := time.Since(began); took > 5*time.Second {
+					t.Errorf("it took %v", took)
+				}
+				h.expect("stopped", map[string]string{"hikbridge/garage/safe_to_cut_power": "OFF", "hikbridge/garage/availability": "offline",
+					"hikbridge/bridge/availability": "offline", "hikbridge/garage/power_state": row.state})
+				time.Sleep(5 * time.Second)
+				if len(h.plug.Offs()) != offs || len(h.plug.Ons()) != ons || h.puts() != puts {
+					t.Error("the stop switched or asked something")
+				}
+				if actions, err := bridge.LogBook(h.config.StateDir, "garage"); err != nil || len(actions) != 1 || actions[0].Outcome != "" {
+					t.Errorf("log book: %+v, %v", actions, err)
+				}
+				h.start()
+				time.Sleep(20 * time.Minute)
+				h.wants(row.results, row.puts, row.puts)
+				h.unharmed()
+				h.expect("at last", map[string]string{"hikbridge/garage/power_state": "running"})
+			})
+		})
+	}
+}
+
+func TestAPauseOfTenMinutesProvesNothing(t *testing.T) {
+	nothing := func(*mortal) {}
+	back := func(m *mortal) { m.feed(false); m.feed(true) }
+	proven := func(p *bridge.PowerConfig) { p.Cut = "proven" }
+	rows := []struct {
+		name, action, record string
+		power                func(*bridge.PowerConfig)
+		meanwhile            func(*mortal)
+		results, last        string
+		offs                 int
+	}{
+		// Without readings of the ten minutes before the request there is no baseline.
+		{"in the countdown", "power_cycle", "counting_down", proven, nothing, "accepted failed:unproven", "attention", 0},
+		{"before safe", "shutdown", "safe: power proof", safely, nothing, "accepted done:safe", "safe", 0},
+		{"before the cut", "power_cycle", "intent: cut", proven, nothing, "accepted failed:cut_unconfirmed", "running", 1},
+		// The outcome was decided before the pause; *safe* itself is never on.
+		{"before safe, and the recorder comes back", "shutdown", "safe: power proof", safely, back, "accepted done:safe", "running", 0},
+		{"before the cut, and the recorder comes back", "power_cycle", "intent: cut", proven, back, "accepted failed:cut_unconfirmed", "running", 0},
+	}
+	for _, row := range rows {
+		t.Run(row.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				m := newMortal(t, homeSetup{power: row.power})
+				var over time.Time
+				m.dieAt = func(record string, durable bool) bool {
+					if !over.IsZero() || durable || !strings.Contains(record, row.record) {
+						return false
+					}
+					over = time.Now().Add(10 * time.Minute)
+					time.Sleep(time.Minute)
+					row.meanwhile(m)
+					m.press("reboot", "right") // nobody may carry it out nine minutes later
+					time.Sleep(time.Until(over))
+					return false
+				}
+				m.press(row.action, "right", "often")
+				time.Sleep(40 * time.Minute)
+				if over.IsZero() {
+					t.Fatalf("no such record; states: %s", m.states())
+				}
+				results := m.results("garage")
+				if got := strings.ReplaceAll(results, " expired:expired", ""); got != row.results || got == results {
+					t.Errorf("results: %s", results)
+				}
+				const whole = 45 * time.Second // of readings and silence, and that they hold
+				for _, o := range m.plug.Offs() {
+					if since := o.At.Sub(over); since < whole {
+						t.Errorf("OFF %v after the pause", since)
+					}
+				}
+				if said := m.said(); len(said) > 0 && said[0].Sub(over) < whole {
+					t.Errorf("safe was said %v after the pause", said[0].Sub(over))
+				}
+				if got := m.state(); got != row.last || len(m.plug.Offs()) != row.offs {
+					t.Errorf("%d OFFs; states: %s", len(m.plug.Offs()), m.states())
+				}
+				m.unharmed()
+			})
+		})
+	}
+}
+
+func TestFiveStartsInFiveMinutesOnlyObserve(t *testing.T) {
+	for _, off := range []bool{false, true} {
+		name := map[bool]string{false: "with a recorder that runs", true: "with a recorder whose power was cut"}[off]
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				m := newMortal(t, homeSetup{})
+				if off {
+					m.press("power_cycle", "right", "often")
+					m.reaches("off", 10*time.Minute)
+				}
+				for range 5 {
+					m.kill()
+					time.Sleep(5 * time.Second)
+					m.restart()
+					time.Sleep(5 * time.Second)
+				}
+				if off { // power returns all the same
+					m.reaches("running", 10*time.Minute)
+					m.wants("accepted done:normal", 1, 1)
+					m.unharmed()
+					return
+				}
+				m.expect("in a crash loop", map[string]string{"hikbridge/garage/needs_attention": "ON"})
+				if s := m.value("hikbridge/garage/needs_attention/attributes"); !strings.Contains(s, "started too often") {
+					t.Errorf("reasons: %s", s)
+				}
+				m.press("shutdown", "right", "often")
+				m.press("power_on")
+				time.Sleep(11 * time.Minute)
+				m.wants("refused:observing accepted done", 0, 0)
+				m.press("shutdown", "right", "often")
+				m.reaches("confirming", time.Minute)
+			})
+		})
+	}
+}
+
+func TestASecondInstanceIsRefused(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := newMortal(t, homeSetup{})
+		if _, err := bridge.New(m.config); !errors.Is(err, bridge.ErrInUse) {
+			t.Errorf("a second one: %v", err)
+		}
+		m.kill()
+		m.restart()
+	})
+}
+
+// On another host nobody holds the lock: whoever connects takes the other's place
+// at the broker.
+func TestASecondInstanceOnAnotherHostCutsNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := newMortal(t, homeSetup{})
+		m.press("power_cycle", "right", "often")
+		m.reaches("confirming", time.Minute)
+		other := *m.world
+		other.config.StateDir, other.made, other.stop = t.TempDir(), nil, nil
+		other.config.Recorders = append([]bridge.RecorderConfig{}, m.config.Recorders...)
+		other.start()
+		time.Sleep(10 * time.Minute)
+		other.stop()
+		time.Sleep(30 * time.Minute)
+		if m.puts() != 1 || len(m.plug.Offs()) > 1 {
+			t.Errorf("%d requests, %d OFFs", m.puts(), len(m.plug.Offs()))
+		}
+		if n := strings.Count(m.log.String(), "connection to the broker lost"); n == 0 || n > 60*10 {
+			t.Errorf("told %d times", n)
+		}
+		m.unharmed()
+	})
+}
+
+var errFull = &os.PathError{Op: "write", Path: "power-garage.journal", Err: syscall.ENOSPC}
+
+func TestWhatCannotBeRecordedIsNotDone(t *testing.T) {
+	rows := []struct {
+		name, from, results string // from is the first record that can't be written
+		puts, offs          int
+		last                string
+	}{
+		{"from the start", "", "accepted failed:journal", 0, 0, "running"},
+		{"from the request on", "intent: shutdown", "accepted failed:journal", 0, 0, "running"},
+		{"from the proof on", "safe: power proof", "accepted failed:unproven", 1, 0, "attention"},
+	}
+	for _, row := range rows {
+		t.Run(row.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				m := newMortal(t, homeSetup{})
+				full := row.from == ""
+				m.writes = func(write func() error) error {
+					if full {
+						return errFull
+					}
+					return write()
+				}
+				if !full {
+					m.dieAt = func(record string, durable bool) bool {
+						full = full || !durable && strings.Contains(record, row.from)
+						return false
+					}
+				}
+				m.press("power_cycle", "right", "often")
+				time.Sleep(40 * time.Minute)
+				m.wants(row.results, row.puts, row.offs)
+				m.unharmed()
+				if got := m.state(); got != row.last || len(m.said()) > 0 {
+					t.Errorf("safe said %d times; states: %s", len(m.said()), m.states())
+				}
+				if s := m.value("hikbridge/garage/needs_attention/attributes"); !strings.Contains(s, "journal") {
+					t.Errorf("reasons: %s", s)
+				}
+				m.press("power_on") // never refused for a journal
+				time.Sleep(time.Minute)
+				if got := strings.TrimPrefix(m.results("garage"), row.results+" "); got != "accepted done" && got != "accepted" {
+					t.Errorf("power on: %s", got)
+				}
+			})
+		})
+	}
+}
+
+func (m *mortal) path() string { return filepath.Join(m.config.StateDir, "power-garage.journal") }
+
+// change rewrites the journal of a bridge that doesn't run.
+func (m *mortal) change(how func([]byte) []byte) {
+	m.t.Helper()
+	content, err := os.ReadFile(m.path())
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	if err := os.WriteFile(m.path(), how(content), 0o600); err != nil {
+		m.t.Fatal(err)
+	}
+}
+
+func TestATornLastRecordWasNeverActedOn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := newMortal(t, homeSetup{})
+		m.press("power_cycle", "right", "often")
+		m.reaches("confirming", time.Minute)
+		m.kill()
+		m.change(func(b []byte) []byte { return append(b, "half a record"...) })
+		m.restart()
+		m.reaches("running", 15*time.Minute)
+		m.wants("accepted done:normal", 1, 1)
+		m.unharmed()
+		if !strings.Contains(m.log.String(), "cut short") {
+			t.Error("nobody was told")
+		}
+	})
+}
+
+// flip changes a bit in the middle.
+func flip(b []byte) []byte {
+	b[len(b)/2] ^= 0x10
+	return b
+}
+
+// later is the journal's file as a later program would write it: its header says
+// version 2, and is sound.
+func later(b []byte) []byte {
+	binary.LittleEndian.PutUint32(b[8:], 2)
+	binary.LittleEndian.PutUint32(b[20:], crc32.Checksum(b[:20], crc32.MakeTable(crc32.Castagnoli)))
+	return b
+}
+
+// laterRecord appends a record that a later program would write.
+func (m *mortal) laterRecord() {
+	m.t.Helper()
+	log, _, err := journal.Open(m.path())
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	if err := errors.Join(log.Append([]byte(`{"version":2,"record":{}}`)), log.Close()); err != nil {
+		m.t.Fatal(err)
+	}
+}
+
+func TestADamagedOrForeignJournalOnlyObserves(t *testing.T) {
+	rows := []struct {
+		name  string
+		spoil func(*mortal)
+		heals bool
+	}{
+		{"a bit is flipped", func(m *mortal) { m.change(flip) }, true},
+		{"a record of a later version", (*mortal).laterRecord, true},
+		{"a file of a later version", func(m *mortal) { m.change(later) }, false},
+	}
+	for _, row := range rows {
+		t.Run(row.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				m := newMortal(t, homeSetup{})
+				m.press("check")
+				time.Sleep(time.Minute)
+				m.kill()
+				row.spoil(m)
+				spoiled, _ := os.ReadFile(m.path())
+				m.restart()
+				time.Sleep(time.Minute)
+				m.expect("at the start", map[string]string{"hikbridge/garage/power_state": "attention", "hikbridge/garage/needs_attention": "ON"})
+				m.press("shutdown", "right")
+				m.press("power_on")
+				time.Sleep(time.Minute)
+				if got := strings.TrimPrefix(m.results("garage"), "accepted done "); got != "refused:observing accepted done" {
+					t.Errorf("results: %s", got)
+				}
+				time.Sleep(12 * time.Minute)
+				if row.heals {
+					m.expect("ten minutes later", map[string]string{"hikbridge/garage/power_state": "running", "hikbridge/garage/needs_attention": "OFF"})
+				} else { // what a later program wrote stays, so nothing can be recorded, or done
+					m.press("shutdown", "right")
+					time.Sleep(time.Minute)
+					m.expect("ten minutes later", map[string]string{"hikbridge/garage/needs_attention": "ON"})
+					if now, _ := os.ReadFile(m.path()); string(now) != string(spoiled) {
+						t.Error("the file was changed")
+					}
+				}
+				if m.puts() != 0 || len(m.plug.Offs()) != 0 {
+					t.Errorf("%d requests, %d OFFs", m.puts(), len(m.plug.Offs()))
+				}
+				kept, _ := filepath.Glob(m.path() + ".damaged-*")
+				if row.name == "a bit is flipped" {
+					if len(kept) != 1 {
+						t.Fatalf("%d damaged files are kept", len(kept))
+					}
+					if content, _ := os.ReadFile(kept[0]); string(content) != string(spoiled) {
+						t.Error("the damaged file isn't what it was")
+					}
+				}
+			})
+		})
+	}
+}
+
+func TestPowerReturnsToARecorderWhoseJournalIsDamagedWhileItIsOff(t *testing.T) {
+	for name, spoil := range map[string]func(*mortal){
+		"a bit is flipped":            func(m *mortal) { m.change(flip) },
+		"a record of a later version": (*mortal).laterRecord,
+		"a file of a later version":   func(m *mortal) { m.change(later) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				m := newMortal(t, homeSetup{})
+				m.press("power_cycle", "right", "often")
+				m.reaches("off", 10*time.Minute)
+				m.kill()
+				spoil(m)
+				m.restart()
+				started := time.Now()
+				for len(m.plug.Ons()) == 0 {
+					if time.Since(started) > 3*time.Minute {
+						t.Fatalf("no ON; states: %s\n%s", m.states(), m.tail())
+					}
+					time.Sleep(100 * time.Millisecond)
+				}
+				if took := time.Since(started); took < 2*time.Minute || took > 2*time.Minute+10*time.Second {
+					t.Errorf("ON after %v", took)
+				}
+				time.Sleep(15 * time.Minute)
+				if m.recorder.Power() != nvrtest.PowerRunning {
+					t.Errorf("the recorder: %v; states: %s", m.recorder.Power(), m.states())
+				}
+				m.unharmed()
+			})
+		})
+	}
+}
+
+func TestASlowDiskDelaysTheRequestAndNothingIsCut(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := newMortal(t, homeSetup{})
+		m.writes = func(write func() error) error { time.Sleep(3 * time.Second); return write() }
+		m.press("power_cycle", "right", "often")
+		time.Sleep(40 * time.Minute)
+		m.wants("accepted failed:cut_unconfirmed", 1, 0)
+		m.unharmed()
+		if got := m.state(); got != "attention" {
+			t.Errorf("states: %s", m.states())
+		}
+	})
 }
