@@ -168,8 +168,11 @@ func verdict(q request, resp *http.Response, body []byte) (Outcome, error) {
 }
 
 // statusIn reads a ResponseStatus in XML or JSON that tells one statusCode. Two that
-// differ tell nothing.
+// differ tell nothing, nor does one with a NUL in it: that is a damaged answer.
 func statusIn(body []byte) (jsonResult, bool) {
+	if bytes.IndexByte(bytes.TrimRight(body, "\x00\r\n\t "), 0) >= 0 {
+		return jsonResult{}, false
+	}
 	if s, ok := jsonStatus(body); ok {
 		once := strings.Count(strings.ToLower(string(body)), `"statuscode"`) == 1
 		return s, once && json.Valid(bytes.TrimRight(body, "\x00"))
