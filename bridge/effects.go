@@ -143,7 +143,7 @@ func (k *keeper) look(ctx context.Context) (f power.Facts, model string) {
 		f.Before.Uptime, f.Before.UptimeTold = status.Uptime.Value, true
 	}
 	upgrade, err := asking(ctx, c.Upgrade)
-	f.Upgrading = seen(upgrade.Upgrading, "", err)
+	f.Upgrading = seen(upgrade.Upgrading, upgrade.Evidence, err)
 	work, err := asking(ctx, c.DiskWork)
 	f.Formatting = seen(work.Formatting, strings.Join(work.Evidence, ", "), err)
 	f.Repairing = seen(work.Repairing, strings.Join(work.Evidence, ", "), err)
