@@ -150,7 +150,7 @@ func TestSafeIsTakenBackFirstThenComeBridgeRecorderCameras(t *testing.T) {
 				order = append(order, kind)
 			}
 		}
-		if got := strings.Join(order, ", "); !strings.HasPrefix(got, "safe, hikbridge, Garage, ") || !strings.Contains(got, ", state, availability") || len(order) > 9 {
+		if got := strings.Join(order, ", "); !strings.HasPrefix(got, "safe, hikbridge, Garage, ") || !strings.Contains(got, ", state, availability") || len(order) > 12 {
 			t.Errorf("order: %s", got)
 		}
 	})

@@ -61,7 +61,8 @@ func relayOf(r plug.Report) (e power.Relay, told bool) {
 }
 
 // send gives a plug an order now or never, past all that waits and unretained. It
-// says whether all of it left; still is asked before each part does.
+// says whether all of it left. still is asked before each part does; nil: coming late
+// does no harm.
 func (k *keeper) send(orders []plug.Message, still func() bool) bool {
 	for _, o := range orders {
 		if err := k.site.mqtt.Now(mqtt.Message{Class: mqtt.Event, Topic: o.Topic, Payload: o.Payload}, still); err != nil {
@@ -75,7 +76,7 @@ func (k *keeper) send(orders []plug.Message, still func() bool) bool {
 // switchOn needs no proof. The machine goes on until the relay is read as on.
 func (k *keeper) switchOn() {
 	if k.plug != nil {
-		k.send(k.plug.On(), func() bool { return true })
+		k.send(k.plug.On(), nil)
 	}
 }
 
@@ -102,7 +103,7 @@ func (k *keeper) askPlug(ctx context.Context) {
 	}
 	k.asked = time.Now()
 	at := k.now()
-	if k.send(k.plug.AskNow(), func() bool { return true }) {
+	if k.send(k.plug.AskNow(), always) {
 		k.step(ctx, power.Asked{At: at})
 	}
 }

@@ -154,13 +154,6 @@ func (r *Recorder) noteStopLocked(c Cause) {
 		p.stops = slices.Delete(p.stops, 0, 1)
 	}
 	p.stops = append(p.stops, Stop{At: r.now(), Cause: c, Clean: c != ByPowerCut})
-	switch c {
-	case ByShutdown:
-		r.logLocked("Operation", "remotePowerOff", r.config.Username)
-	case ByRestart:
-		r.logLocked("Operation", "remotePowerRecycle", r.config.Username)
-	case ByPowerCut: // nobody is there to write it
-	}
 }
 
 // CutPower takes the supply away, at once and without asking. On a device that
@@ -243,10 +236,12 @@ func (r *Recorder) obeyLocked(o *order) {
 func (r *Recorder) haltLocked() func() {
 	p := &r.power
 	if p.order.restart {
+		r.logLocked("Operation", "remotePowerRecycle", r.config.Username)
 		r.noteStopLocked(ByRestart)
 		r.bootLocked()
 		return func() {}
 	}
+	r.logLocked("Operation", "remotePowerOff", r.config.Username)
 	r.noteStopLocked(ByShutdown)
 	p.state, p.order = PowerHalted, nil
 	r.wakeLocked()
