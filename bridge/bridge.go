@@ -44,6 +44,9 @@ type Bridge struct {
 	unheard    string                 // the subscription that this connection doesn't give
 	stateError string                 // why the state directory can't be written
 	lost       int                    // messages that a slow or absent broker cost
+	strays     int                    // on topics that are nobody's, and not told yet
+	stray      string                 // the topic of the last one
+	unread     int                    // messages that were too many or too large, and told
 }
 
 // site is what the recorders' loops share: everything may be used from any
@@ -214,6 +217,7 @@ func (b *Bridge) loop(ctx context.Context) {
 			b.alive(now)
 		case now := <-second.C:
 			b.tellFloods(now)
+			b.tellStrays()
 			if lost := b.site.mqtt.Stats().Lost; lost != b.lost {
 				b.lost = lost
 				b.publish()
@@ -264,7 +268,8 @@ func (b *Bridge) command(now time.Time, m mqtt.Incoming) {
 		b.site.mqtt.Publish(mqtt.Message{Class: mqtt.State, Topic: m.Topic, Retain: true})
 	}
 	if !ok {
-		b.site.cfg.Log.Warn("message on an unknown command topic", keyTopic, m.Topic)
+		b.strays++
+		b.stray = m.Topic
 		return
 	}
 	gate := b.gates[t.name]
@@ -291,7 +296,7 @@ func (b *Bridge) command(now time.Time, m mqtt.Incoming) {
 	h.accepted = v.EventType == verdictAccepted
 	close(h.told)
 	if v.EventType != verdictAccepted {
-		b.site.cfg.Log.Warn("command refused", keyRecorder, t.name, keyAction, act, keyReason, v.Message)
+		b.site.cfg.Log.Warn("command refused", keyRecorder, t.name, keyAction, v.Action, keyReason, v.Message)
 	}
 }
 
@@ -378,6 +383,18 @@ func (b *Bridge) tellFloods(now time.Time) {
 			b.site.verdict(target, v)
 			b.site.cfg.Log.Warn("commands dropped", keyRecorder, target, keyReason, v.Message)
 		}
+	}
+}
+
+// tellStrays logs what came since a second ago and was nobody's, or wasn't read.
+func (b *Bridge) tellStrays() {
+	if b.strays > 0 {
+		b.site.cfg.Log.Warn("message on an unknown command topic", keyTopic, clip(b.stray), keyCount, b.strays)
+		b.strays = 0
+	}
+	if n := b.site.mqtt.Stats().Dropped; n > b.unread {
+		b.site.cfg.Log.Warn("messages from the broker are dropped: too many at once, or too large", keyCount, n-b.unread)
+		b.unread = n
 	}
 }
 

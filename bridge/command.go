@@ -153,7 +153,8 @@ func (g *gatekeeper) judge(now time.Time, t target, a action, payload []byte, re
 	}
 	switch {
 	case !a.known(t):
-		return refuse("unknown_action", fmt.Sprintf("%.40q is no action here; known: %s", string(a), knownActions))
+		a = action(fmt.Sprintf("%.40s", string(a))) // a topic has room for 64 KiB of them
+		return refuse("unknown_action", fmt.Sprintf("%q is no action here; known: %s", string(a), knownActions))
 	case retained:
 		return refuse("retained", "a retained command would be repeated at every connection; it was cleared, publish without RETAIN")
 	case len(payload) > maxCommand:
@@ -229,7 +230,7 @@ func parseEnvelope(payload []byte) (envelope, error) {
 	d := json.NewDecoder(bytes.NewReader(payload))
 	d.DisallowUnknownFields()
 	if err := d.Decode(&e); err != nil {
-		return e, fmt.Errorf("the envelope can't be read: %s", strings.TrimPrefix(err.Error(), "json: "))
+		return e, fmt.Errorf("the envelope can't be read: %.100s", strings.TrimPrefix(err.Error(), "json: ")) // it may quote all of it
 	}
 	if _, err := d.Token(); !errors.Is(err, io.EOF) {
 		return e, errors.New("there is something behind the envelope")

@@ -1,0 +1,440 @@
+package bridge_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"hikbridge/bridge"
+	"hikbridge/mqtt/mqtttest"
+)
+
+// command publishes a command with an envelope of its own.
+func (h *home) command(action string, envelope map[string]any, retain bool) {
+	payload, err := json.Marshal(envelope)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	h.broker.Publish("hikbridge/command/garage/"+action, payload, retain)
+}
+
+func envelope(id string, at time.Time) map[string]any {
+	return map[string]any{"id": id, "at": at.Unix(), "by": "owner", "force": []string{"right", "often"}}
+}
+
+// messages are what the results said, in order.
+func (h *home) messages() (all []string) {
+	for _, p := range h.broker.Log() {
+		if !p.Sent && p.Packet == "PUBLISH" && p.Topic == "hikbridge/garage/result" {
+			var v struct{ Message string }
+			json.Unmarshal(p.Payload, &v)
+			all = append(all, v.Message)
+		}
+	}
+	return all
+}
+
+func TestASequenceGoesOnWhateverTheBrokerDoes(t *testing.T) {
+	troubles := []struct {
+		name       string
+		begin, end func(*mqtttest.Broker)
+	}{
+		{"restarts with its memory", (*mqtttest.Broker).Down, (*mqtttest.Broker).Up},
+		{"restarts without its memory", func(b *mqtttest.Broker) { b.Down(); b.Forget() }, (*mqtttest.Broker).Up},
+		{"freezes", (*mqtttest.Broker).Freeze, (*mqtttest.Broker).Thaw},
+		{"refuses the password", func(b *mqtttest.Broker) { b.Refuse(5); b.Cut("hikbridge") }, func(b *mqtttest.Broker) { b.Refuse(0) }},
+	}
+	for _, trouble := range troubles {
+		for _, state := range []string{"counting_down", "confirming", "off"} {
+			t.Run(trouble.name+" in "+state, func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					h := newHome(t, homeSetup{})
+					h.press("power_cycle", "right", "often")
+					h.reaches(state, 10*time.Minute)
+					trouble.begin(h.broker)
+					offs := len(h.plug.Offs())
+					time.Sleep(time.Minute)
+					if h.puts() != 1 { // also when it was counting down
+						t.Errorf("%d requests without a broker", h.puts())
+					}
+					if len(h.plug.Offs()) != offs {
+						t.Error("the plug was switched without a broker")
+					}
+					trouble.end(h.broker)
+					back := time.Now()
+					h.reaches("running", 15*time.Minute)
+					h.wants("accepted done:normal", 1, 1)
+					h.unharmed()
+					h.firstIsOff()
+					if at, ok := h.acceptedAfter(back); ok && at.Sub(back) > 6*time.Second {
+						t.Errorf("connected %v after the broker was back", at.Sub(back))
+					}
+					if n := len(h.documents()); n != 6 {
+						t.Errorf("%d documents", n)
+					}
+					h.checkTable()
+				})
+			})
+		}
+	}
+}
+
+func TestARetainedShutdownIsRefusedClearedAndTold(t *testing.T) {
+	for _, payload := range []string{"PRESS", fmt.Sprintf(`{"id":"a","at":%d,"by":"owner"}`, time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC).Unix())} {
+		synctest.Test(t, func(t *testing.T) {
+			topic := "hikbridge/command/garage/shutdown"
+			h := newHomeAs(t, homeSetup{power: func(p *bridge.PowerConfig) { p.PlainCommands = true }}, func(h *home) {
+				h.broker.Publish(topic, []byte(payload), true)
+			})
+			h.wants("refused:retained", 0, 0)
+			if _, ok := h.broker.Retained(topic); ok {
+				t.Error("it is still there")
+			}
+			h.expect("later", map[string]string{"hikbridge/garage/power_state": "running"})
+		})
+	}
+}
+
+// To a client that is connected already a retained command looks like any other.
+func TestACommandThatTheBrokerKeepsIsCarriedOutOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHome(t, homeSetup{power: safely})
+		h.command("shutdown", envelope("kept", time.Now()), true)
+		h.reaches("confirming", time.Minute)
+		h.broker.Cut("hikbridge")
+		time.Sleep(10 * time.Second)
+		if _, ok := h.broker.Retained("hikbridge/command/garage/shutdown"); ok {
+			t.Error("it is still there")
+		}
+		h.reaches("safe", 10*time.Minute)
+		h.stop()
+		h.start()
+		time.Sleep(time.Minute)
+		h.wants("accepted refused:retained done:safe", 1, 0)
+	})
+}
+
+func TestTheSameCommandAgainIsDoneOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := newMortal(t, homeSetup{})
+		first := envelope("one", time.Now())
+		m.command("power_cycle", first, false)
+		m.command("power_cycle", first, false)
+		time.Sleep(time.Second)
+		m.command("power_cycle", first, false)
+		other := envelope("one", time.Now())
+		other["force"] = []string{"right"}
+		m.command("power_cycle", other, false)
+		m.command("shutdown", other, false)
+		m.reaches("off", 10*time.Minute)
+		m.kill()
+		m.restart()
+		m.reaches("running", 15*time.Minute)
+		m.command("power_cycle", first, false)
+		m.command("shutdown", other, false)
+		time.Sleep(time.Minute)
+		m.wants("duplicate:duplicate accepted duplicate:duplicate refused:id_reused refused:id_reused done:normal duplicate:duplicate refused:id_reused", 1, 1)
+		m.unharmed()
+	})
+}
+
+func TestAnOldCommandExpires(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHome(t, homeSetup{})
+		for _, action := range []string{"shutdown", "reboot", "power_cycle", "drill", "confirm_off", "cancel"} {
+			h.command(action, envelope("old "+action, time.Now().Add(-time.Hour)), false)
+		}
+		h.command("power_on", envelope("old power_on", time.Now().Add(-time.Hour)), false)
+		h.command("shutdown", envelope("future", time.Now().Add(time.Hour)), false)
+		time.Sleep(2 * time.Minute)
+		results := strings.Fields(h.results("garage"))
+		slices.Sort(results)
+		if got := strings.Join(results, " "); got != "accepted done"+strings.Repeat(" expired:expired", 6)+" refused:wrong_clock" {
+			t.Errorf("results: %s", got)
+		}
+		if h.puts() != 0 || h.state() != "running" {
+			t.Errorf("%d requests; states: %s", h.puts(), h.states())
+		}
+		for _, p := range h.broker.Log() { // nothing may be kept for us while we are away
+			if p.Packet == "CONNECT" && p.Client == "hikbridge" && !p.Clean {
+				t.Error("the session isn't clean")
+			}
+		}
+	})
+}
+
+func TestAPlainPressDoesWhatCanDoNoHarm(t *testing.T) {
+	want := map[string]string{
+		"check": "accepted done", "plan": "accepted done", "cancel": "refused:nothing", "power_on": "accepted done",
+		"shutdown": "refused:plain", "reboot": "refused:plain", "power_cycle": "refused:plain", "drill": "refused:plain", "confirm_off": "refused:plain",
+	}
+	synctest.Test(t, func(t *testing.T) {
+		h := newHome(t, homeSetup{})
+		told := 0
+		for action, results := range want {
+			h.broker.Publish("hikbridge/command/garage/"+action, []byte("PRESS"), false)
+			time.Sleep(time.Minute)
+			all := strings.Fields(h.results("garage"))
+			if got := strings.Join(all[told:], " "); got != results {
+				t.Errorf("%s: %s, want %s", action, got, results)
+			}
+			told = len(all)
+		}
+		if h.puts() != 0 || h.state() != "running" {
+			t.Errorf("%d requests; states: %s", h.puts(), h.states())
+		}
+	})
+	synctest.Test(t, func(t *testing.T) {
+		h := newHome(t, homeSetup{power: func(p *bridge.PowerConfig) { p.PlainCommands = true }})
+		h.broker.Publish("hikbridge/command/garage/shutdown", []byte("PRESS"), false)
+		time.Sleep(time.Minute)
+		h.wants("accepted", 1, 0)
+	})
+}
+
+func TestACommandWhileASequenceRunsIsRefusedWithItsID(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHome(t, homeSetup{})
+		id := h.press("power_cycle", "right", "often")
+		for _, state := range []string{"counting_down", "confirming", "off", "booting"} {
+			h.reaches(state, 10*time.Minute)
+			for _, action := range []string{"shutdown", "reboot", "power_cycle", "drill"} {
+				h.press(action, "right", "often")
+			}
+			time.Sleep(200 * time.Millisecond)
+		}
+		h.reaches("running", 10*time.Minute)
+		h.wants("accepted"+strings.Repeat(" refused:busy", 16)+" done:normal", 1, 1)
+		for _, m := range h.messages()[1:17] {
+			if !strings.Contains(m, id) {
+				t.Errorf("%q doesn't name %s", m, id)
+			}
+		}
+		h.unharmed()
+	})
+}
+
+func TestShutdownAndPowerOnInterleaved(t *testing.T) {
+	rows := []struct {
+		name    string
+		press   func(*home)
+		results string
+		puts    int
+		offs    int
+		last    string
+	}{
+		{"at once", func(h *home) {
+			h.press("shutdown", "right", "often")
+			h.press("power_on")
+		}, "accepted done refused:cancelled", 0, 0, "running"},
+		{"in the countdown", func(h *home) {
+			h.press("shutdown", "right", "often")
+			h.reaches("counting_down", time.Minute)
+			h.press("power_on")
+		}, "accepted accepted done cancelled:cancelled", 0, 0, "running"},
+		{"after the request", func(h *home) {
+			h.press("shutdown", "right", "often")
+			h.reaches("confirming", time.Minute)
+			h.press("power_on")
+		}, "accepted accepted done done:normal", 1, 1, "running"},
+		{"power on first", func(h *home) {
+			h.press("power_on")
+			h.press("shutdown", "right", "often")
+		}, "accepted done accepted done:off", 1, 1, "off"},
+		{"to and fro", func(h *home) {
+			for range 3 {
+				h.press("shutdown", "right", "often")
+				h.press("power_on")
+			}
+			h.press("shutdown", "right", "often")
+			h.reaches("confirming", time.Minute)
+			for range 3 {
+				h.press("power_on")
+				h.press("shutdown", "right", "often")
+			}
+		}, strings.Repeat("accepted done refused:cancelled ", 3) + "accepted " + strings.Repeat("accepted done refused:busy ", 3) + "done:normal", 1, 1, "running"},
+	}
+	for _, row := range rows {
+		t.Run(row.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				h := newHome(t, homeSetup{})
+				row.press(h)
+				time.Sleep(15 * time.Minute)
+				h.wants(row.results, row.puts, row.offs)
+				h.unharmed()
+				if got := h.state(); got != row.last {
+					t.Errorf("states: %s", h.states())
+				}
+			})
+		})
+	}
+}
+
+// flood publishes ten thousand commands a second.
+func (h *home) flood(seconds int) {
+	for i := range seconds * 1000 {
+		for j := range 10 {
+			h.command("shutdown", map[string]any{"id": fmt.Sprintf("flood %d %d", i, j), "at": time.Now().Unix()}, false)
+		}
+		time.Sleep(time.Millisecond)
+	}
+}
+
+func TestACancelGetsThroughAFloodOfCommands(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHome(t, homeSetup{})
+		goroutines := runtime.NumGoroutine()
+		h.press("shutdown", "right", "often")
+		h.reaches("counting_down", time.Minute)
+		go h.flood(2)
+		time.Sleep(time.Second)
+		if n := runtime.NumGoroutine(); n > goroutines+10 {
+			t.Errorf("%d goroutines, before %d", n, goroutines)
+		}
+		h.press("cancel")
+		pressed := time.Now()
+		h.reaches("running", 5*time.Second)
+		if took := time.Since(pressed); took > time.Second {
+			t.Errorf("the cancel took %v", took)
+		}
+		time.Sleep(10 * time.Second)
+		got := h.results("garage")
+		if n := len(strings.Fields(got)); n > 50 || !strings.Contains(got, "refused:flood") || !strings.Contains(got, "cancelled:cancelled") {
+			t.Errorf("%d results: %s", n, got)
+		}
+		if h.puts() != 0 {
+			t.Errorf("%d requests", h.puts())
+		}
+	})
+}
+
+func TestAFloodOfCommandsDoesNotDelayWhatTakesSafeBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHome(t, homeSetup{power: safely})
+		h.press("shutdown", "right", "often")
+		h.reaches("safe", 10*time.Minute)
+		go h.flood(3)
+		time.Sleep(time.Second)
+		alive := time.Now()
+		h.comesAlive()
+		time.Sleep(5 * time.Second)
+		var off time.Time
+		for _, p := range h.broker.Log() {
+			if !p.Sent && p.Packet == "PUBLISH" && p.Topic == "hikbridge/garage/safe_to_cut_power" && p.At.After(alive) {
+				if string(p.Payload) == "OFF" && off.IsZero() {
+					off = p.At
+				} else if string(p.Payload) == "ON" && !off.IsZero() {
+					t.Error("safe was said after it was taken back")
+				}
+			}
+		}
+		if off.IsZero() || off.Sub(alive) > 2100*time.Millisecond { // the next probe
+			t.Errorf("taken back after %v", off.Sub(alive))
+		}
+	})
+}
+
+// spoken is all that the bridge published and logged since a place in the
+// broker's transcript.
+func (h *home) spoken(since int) string {
+	var b strings.Builder
+	for _, p := range h.broker.Log()[since:] {
+		if !p.Sent && p.Packet == "PUBLISH" && p.Client == "hikbridge" {
+			fmt.Fprintln(&b, p.Topic, string(p.Payload))
+		}
+	}
+	return b.String() + h.log.String()
+}
+
+func TestHostilePayloadsDoNothingAndAreNotRepeated(t *testing.T) {
+	const mark = "zq7hostile"
+	at := func(more string) string {
+		return fmt.Sprintf(`{"id":%q,"at":%d%s}`, mark, time.Now().Unix(), more)
+	}
+	long := strings.Repeat(mark, 150)
+	rows := map[string]struct {
+		payload func() string
+		verdict string
+	}{
+		"1 MiB":                     {func() string { return strings.Repeat("x", 1<<20) }, ""},
+		"5 KiB":                     {func() string { return at(`,"reason":"` + strings.Repeat("x", 5<<10) + `"`) }, "refused:too_long"},
+		"deep JSON":                 {func() string { return strings.Repeat(`{"a":`, 800) }, "refused:malformed"},
+		"deep arrays":               {func() string { return at(`,"force":` + strings.Repeat("[", 2000)) }, "refused:malformed"},
+		"no UTF-8":                  {func() string { return at(",\"reason\":\"\xff\xfe\"") }, "refused:malformed"},
+		"NUL":                       {func() string { return at("") + "\x00" }, "refused:malformed"},
+		"a doubled key":             {func() string { return at(`,"id":"b"`) }, "refused:malformed"},
+		"a doubled key, other case": {func() string { return at(`,"ID":"b"`) }, "refused:malformed"},
+		"a long doubled key":        {func() string { return at(`,"` + long + `":1,"` + long + `":2`) }, "refused:malformed"},
+		"NaN":                       {func() string { return `{"id":"a","at":NaN}` }, "refused:malformed"},
+		"a huge number":             {func() string { return `{"id":"a","at":1e400}` }, "refused:malformed"},
+		"a huge integer":            {func() string { return `{"id":"a","at":99999999999999999999999}` }, "refused:malformed"},
+		"the end of time":           {func() string { return `{"id":"a","at":9223372036854775807}` }, "expired:expired"},
+		"an unknown key":            {func() string { return at(`,"` + long + `":1`) }, "refused:malformed"},
+		"a wrong type":              {func() string { return at(`,"by":["` + long + `"]`) }, "refused:malformed"},
+		"a long id":                 {func() string { return fmt.Sprintf(`{"id":%q,"at":%d}`, long, time.Now().Unix()) }, "refused:malformed"},
+		"a word":                    {func() string { return long }, "refused:malformed"},
+		"lines":                     {func() string { return "\n\r" + long }, "refused:malformed"},
+		"two envelopes":             {func() string { return at("") + at("") }, "refused:malformed"},
+		"an array":                  {func() string { return "[" + at("") + "]" }, "refused:malformed"},
+	}
+	synctest.Test(t, func(t *testing.T) {
+		h := newHome(t, homeSetup{power: func(p *bridge.PowerConfig) { p.PlainCommands = true }})
+		for name, row := range rows {
+			results, since := h.results("garage"), len(h.broker.Log())
+			h.broker.Publish("hikbridge/command/garage/shutdown", []byte(row.payload()), false)
+			time.Sleep(2 * time.Second)
+			if got := strings.TrimSpace(strings.TrimPrefix(h.results("garage"), results)); got != row.verdict {
+				t.Errorf("%s: %s, want %s", name, got, row.verdict)
+			}
+			if said := h.spoken(since); strings.Contains(said, strings.Repeat(mark, 12)) {
+				t.Errorf("%s: the payload is repeated", name)
+			}
+		}
+		time.Sleep(time.Minute)
+		if h.puts() != 0 || h.state() != "running" {
+			t.Errorf("%d requests; states: %s", h.puts(), h.states())
+		}
+		if n := strings.Count(h.log.String(), "too large"); n != 1 {
+			t.Errorf("what is too large is told %d times", n)
+		}
+	})
+}
+
+func TestOddTopicsAreIgnoredAndToldOnceASecond(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHome(t, homeSetup{power: func(p *bridge.PowerConfig) { p.PlainCommands = true }})
+		topics := []string{"nobody/shutdown", "GARAGE/shutdown", "/shutdown", "garage/", "garage", "", "garage/shutdown/", "garage/shutdown/now",
+			"garage//shutdown", "+/shutdown", "#", "garage/+", "bridge/shutdown", "site/ch/1/shutdown", "garage/ch//shutdown",
+			strings.Repeat("x", 60000) + "/shutdown", "garage/ch/1/2/shutdown", "garage shutdown", "../garage/shutdown"}
+		refused := []string{"garage/SHUTDOWN", "garage/shut down", "garage/" + strings.Repeat("y", 60000), "garage/ch/1/shutdown", "garage/outage", "site/shutdown"}
+		for _, topic := range slices.Concat(topics, refused) {
+			h.broker.Publish("hikbridge/command/"+topic, []byte("PRESS"), false)
+			time.Sleep(10 * time.Millisecond)
+		}
+		for range 1000 {
+			h.broker.Publish("hikbridge/command/nobody/shutdown", []byte("PRESS"), false)
+			time.Sleep(time.Millisecond)
+		}
+		time.Sleep(time.Minute)
+		if h.puts() != 0 || h.state() != "running" {
+			t.Errorf("%d requests; states: %s", h.puts(), h.states())
+		}
+		if got := h.results("garage"); got != strings.TrimSuffix(strings.Repeat("refused:unknown_action ", 5), " ") {
+			t.Errorf("results: %s", got)
+		}
+		if n := strings.Count(h.log.String(), "unknown command topic"); n == 0 || n > 5 {
+			t.Errorf("told %d times", n)
+		}
+		if strings.Contains(h.log.String(), strings.Repeat("x", 1000)) || strings.Contains(h.spoken(0), strings.Repeat("y", 1000)) {
+			t.Error("a long topic is repeated")
+		}
+		if n := strings.Count(h.log.String(), `msg="connected to the broker"`); n != 1 {
+			t.Errorf("%d connections", n)
+		}
+	})
+}
