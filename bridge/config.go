@@ -81,6 +81,9 @@ type RecorderConfig struct {
 	Channels []string
 	Power    PowerConfig
 	Dial     DialFunc
+	// Resolve gives the addresses of a name; nil means net.DefaultResolver. Who
+	// brings a Dial brings it as well, if URL has a name.
+	Resolve func(ctx context.Context, host string) ([]string, error)
 }
 
 // PowerConfig is what the owner decided about a recorder's power. The zero value

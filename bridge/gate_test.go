@@ -128,9 +128,11 @@ func TestANameServerThatDiesAfterTheRequestIsNoSilence(t *testing.T) {
 		h := newHomeAs(t, homeSetup{noPlug: true, recorder: nvrtest.Config{Halt: nvrtest.Halt{Manner: nvrtest.Manner{Ignored: true}}}}, func(h *home) {
 			c := &h.config.Recorders[0]
 			c.URL = "http://nvr.example.org"
+			gone := &net.DNSError{Err: "no such host", Name: "nvr.example.org", IsNotFound: true}
+			c.Resolve = func(context.Context, string) ([]string, error) { return nil, gone }
 			c.Dial = func(ctx context.Context, network, address string) (net.Conn, error) {
 				if h.asked() {
-					return nil, &net.OpError{Op: "dial", Net: network, Err: &net.DNSError{Err: "no such host", Name: "nvr.example.org", IsNotFound: true}}
+					return nil, &net.OpError{Op: "dial", Net: network, Err: gone}
 				}
 				return h.recorder.Dial(ctx, network, address)
 			}

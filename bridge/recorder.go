@@ -116,7 +116,7 @@ type retry struct {
 func newRecorder(c RecorderConfig, s *site) (*recorder, error) {
 	client, err := nvr.New(nvr.Config{
 		URL: c.URL, Username: c.Username, Password: c.Password.Reveal(),
-		TLS: c.TLS, Fingerprint: c.Fingerprint, StateDir: s.cfg.StateDir, Dial: c.Dial,
+		TLS: c.TLS, Fingerprint: c.Fingerprint, StateDir: s.cfg.StateDir, Dial: c.Dial, Resolve: c.Resolve,
 	})
 	if err != nil {
 		return nil, err
