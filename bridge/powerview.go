@@ -44,7 +44,7 @@ func (k *keeper) view(w power.Watch) powerView {
 	now := time.Now()
 	m := k.machine.Memory()
 	v := powerView{
-		Ask: w.Poll && k.stop == nil, Listen: w.Poll, SignIn: w.SignIn && k.sight.stable(now),
+		Ask: w.Poll && k.stop == nil, Listen: w.Poll, SignIn: w.SignIn && k.probes != nil && k.sight.stable(now),
 		State: k.machine.State(), Why: k.machine.Why(), Sentence: clip(k.machine.Status()), Proof: k.machine.Proof(),
 		Needs: k.needs(), Looked: k.probes != nil, Answers: k.sight.last.Sight == power.Alive,
 		Blockers: blockers(k.machine.Findings()), Drill: m.Learned, Support: k.supportWord(m), Finish: k.finish(m),

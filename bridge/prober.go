@@ -40,33 +40,51 @@ func (k *keeper) host() string {
 // probe looks at the recorder, and at the witness, until ctx is done. Nothing of it
 // needs credentials.
 func (k *keeper) probe(ctx context.Context, host string) {
+	var lookups sync.WaitGroup
+	defer lookups.Wait()
 	ticker := time.NewTicker(probeEvery)
 	defer ticker.Stop()
-	resolved := time.Now()
+	elsewhere := make(chan string, 1) // what a lookup found: there is one at a time
+	resolved, resolving, also := time.Now(), false, ""
 	for {
+		if signedIn := k.client.Address(); signedIn != "" {
+			host = signedIn // that was life, so silence begins anew
+		}
 		var looks sync.WaitGroup
-		looks.Go(func() { k.lookAt(ctx, host) })
+		looks.Go(func() { k.lookAt(ctx, host, also) })
 		looks.Go(func() { k.lookAtWitness(ctx) })
-		if now := time.Now(); k.resolve.Load() && now.Sub(resolved) >= resolveEvery {
-			resolved = now
-			looks.Go(func() { k.lookElsewhere(ctx, host) })
+		if now := time.Now(); k.resolve.Load() && !resolving && now.Sub(resolved) >= resolveEvery {
+			resolved, resolving = now, true
+			from, before := host, also
+			lookups.Go(func() { elsewhere <- k.lookElsewhere(ctx, from, before) }) // a name server may take long
 		}
 		looks.Wait()
 		select {
 		case <-ctx.Done():
 			return
+		case also = <-elsewhere:
+			resolving = false
 		case <-ticker.C:
 		}
 	}
 }
 
 // lookAt probes an address. Silence counts from the beginning of the look, life
-// from its end.
-func (k *keeper) lookAt(ctx context.Context, host string) {
+// from its end. Another address of the recorder, if there is one, can only add life.
+func (k *keeper) lookAt(ctx context.Context, host, also string) {
 	e := power.Probe{At: k.now(), Sight: power.Uncertain}
+	var there nvr.Probe
+	var other sync.WaitGroup
+	if also != "" && also != host {
+		other.Go(func() { there = k.client.Probe(ctx, also) })
+	}
 	if host != "" {
 		seen := k.client.Probe(ctx, host)
 		e.Sight, e.HTTP = sightOf(seen.Sight), seen.HTTP
+	}
+	other.Wait()
+	if there.Sight == nvr.SightAlive {
+		e.Sight, e.HTTP = power.Alive, e.HTTP || there.HTTP
 	}
 	if e.Sight == power.Alive {
 		e.At = k.now()
@@ -87,12 +105,13 @@ func sightOf(s nvr.Sight) power.Sight {
 	return power.Uncertain
 }
 
-// lookElsewhere looks the recorder's name up: it may have another address now.
-// Only life is learned from that.
-func (k *keeper) lookElsewhere(ctx context.Context, host string) {
+// lookElsewhere looks the recorder's name up: it may have another address now. It
+// gives one where something lives, "" if there is none, and what it was before if
+// the lookup failed. Only life is learned there.
+func (k *keeper) lookElsewhere(ctx context.Context, host, before string) string {
 	hosts, err := k.client.Resolve(ctx)
 	if err != nil {
-		return
+		return before
 	}
 	for _, other := range hosts {
 		if other == host {
@@ -100,8 +119,10 @@ func (k *keeper) lookElsewhere(ctx context.Context, host string) {
 		}
 		if seen := k.client.Probe(ctx, other); seen.Sight == nvr.SightAlive {
 			k.observe(power.Probe{At: k.now(), Sight: power.Alive, HTTP: seen.HTTP})
+			return other
 		}
 	}
+	return ""
 }
 
 func (k *keeper) lookAtWitness(ctx context.Context) {

@@ -1,0 +1,91 @@
+package bridge_test
+
+import (
+	"context"
+	"net"
+	"os"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// names is a name server in memory, for one recorder whose address may change.
+type names struct {
+	at   atomic.Pointer[string] // where the recorder is
+	hang atomic.Bool            // questions aren't answered
+}
+
+// named gives the recorder a name instead of an address.
+func named(h *home, at string) *names {
+	n := &names{}
+	n.move(at)
+	c := &h.config.Recorders[0]
+	c.URL = "http://nvr.example.org"
+	c.Dial = func(ctx context.Context, network, address string) (net.Conn, error) {
+		host, port, _ := net.SplitHostPort(address)
+		here := *n.at.Load()
+		if host != "nvr.example.org" && host != here { // nobody is there
+			<-ctx.Done()
+			return nil, &net.OpError{Op: "dial", Net: network, Err: os.ErrDeadlineExceeded}
+		}
+		return h.recorder.Dial(ctx, network, net.JoinHostPort(here, port))
+	}
+	c.Resolve = n.resolve
+	return n
+}
+
+func (n *names) move(to string) { n.at.Store(&to) }
+
+func (n *names) resolve(ctx context.Context, name string) ([]string, error) {
+	if n.hang.Load() {
+		<-ctx.Done()
+		return nil, &net.DNSError{Err: "i/o timeout", Name: name, IsTimeout: true}
+	}
+	return []string{*n.at.Load()}, nil
+}
+
+func TestARecorderThatComesBackAtAnotherAddressIsSignedInTo(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var n *names
+		h := newHomeAs(t, homeSetup{noPlug: true}, func(h *home) { n = named(h, "192.0.2.20") })
+		h.press("shutdown", "right")
+		h.reaches("presumed_off", 6*time.Minute)
+		h.feed(false)
+		n.move("192.0.2.30")
+		time.Sleep(20 * time.Second)
+		h.feed(true)
+		h.reaches("running", 8*time.Minute)
+		time.Sleep(time.Minute)
+		if got := h.value("hikbridge/garage/status"); !strings.HasPrefix(got, "Running") {
+			t.Errorf("status: %s", got)
+		}
+		if got := h.states(); strings.Contains(got, "attention") || strings.Count(got, "booting") != 1 {
+			t.Errorf("states: %s", got)
+		}
+	})
+}
+
+func TestADamagedJournalDoesNotSuspendARecorderWithANameForEver(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHomeAs(t, homeSetup{noPlug: true}, func(h *home) {
+			named(h, "192.0.2.20")
+			if err := os.WriteFile(h.config.StateDir+"/power-garage.journal", []byte("no journal"), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		})
+		h.reaches("running", 20*time.Minute)
+	})
+}
+
+func TestANameServerThatHangsDoesNotInterruptSilence(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var n *names
+		h := newHomeAs(t, homeSetup{noPlug: true}, func(h *home) { n = named(h, "192.0.2.20") })
+		h.press("shutdown", "right")
+		h.reaches("confirming", time.Minute)
+		n.hang.Store(true)
+		h.reaches("presumed_off", 6*time.Minute)
+	})
+}
