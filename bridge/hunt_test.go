@@ -9,6 +9,9 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"hikbridge/bridge"
+	"hikbridge/nvr/nvrtest"
 )
 
 // names is a name server in memory, for one recorder whose address may change.
@@ -88,4 +91,16 @@ func TestANameServerThatHangsDoesNotInterruptSilence(t *testing.T) {
 		n.hang.Store(true)
 		h.reaches("presumed_off", 6*time.Minute)
 	})
+}
+
+func TestOnePlugBeforeTwoRecordersIsRefusedWhateverItsKind(t *testing.T) {
+	for _, plug := range []string{"tasmota:strip", "tasmota:strip#1", "shelly1:strip", "shelly2:strip", "zigbee2mqtt:strip"} {
+		w := newWorld(t, map[string]nvrtest.Config{"garage": {}, "barn": {}})
+		for i := range w.config.Recorders {
+			w.config.Recorders[i].Power = bridge.PowerConfig{Plug: plug, Cut: "proven"}
+		}
+		if _, err := bridge.New(w.config); err == nil || !strings.Contains(err.Error(), "same plug") {
+			t.Errorf("%s: %v", plug, err)
+		}
+	}
 }

@@ -38,6 +38,9 @@ func (c PowerConfig) plug(base, recorder string) (*plug.Plug, error) {
 	return p, nil
 }
 
+// plugOfAny stands for every recorder's name when plugs are compared.
+const plugOfAny = "any"
+
 // plugTopics adds the topics of all plugs' reports. One plug before two recorders
 // is refused: it could be cut under one that still runs.
 func plugTopics(c Config, topics []string) ([]string, error) {
@@ -50,7 +53,11 @@ func plugTopics(c Config, topics []string) ([]string, error) {
 		if p == nil {
 			continue
 		}
-		for _, off := range p.Off() {
+		same, err := rc.Power.plug(c.Topic, plugOfAny) // a payload may name the recorder that asks
+		if err != nil {
+			return nil, fmt.Errorf("recorder %s: %w", rc.Name, err)
+		}
+		for _, off := range same.Off() {
 			key := off.Topic + " " + string(off.Payload)
 			if other, ok := feeds[key]; ok {
 				return nil, fmt.Errorf("recorders %s and %s have the same plug; give each its own", other, rc.Name)
