@@ -104,3 +104,16 @@ func TestOnePlugBeforeTwoRecordersIsRefusedWhateverItsKind(t *testing.T) {
 		}
 	}
 }
+
+func TestASerialNumberThatIsPrintedOtherwiseIsTheSameRecorder(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHome(t, homeSetup{})
+		h.recorder.SetSerial(strings.ReplaceAll(h.recorder.Serial(), "-", "")) // another firmware
+		h.press("power_cycle", "right")
+		h.reaches("off", 10*time.Minute)
+		h.reaches("running", 10*time.Minute)
+		if got := h.results("garage"); got != "accepted done:normal" {
+			t.Errorf("results: %s", got)
+		}
+	})
+}

@@ -163,6 +163,7 @@ func (k *keeper) run(ctx context.Context) {
 func (k *keeper) receive(ctx context.Context, m any) {
 	switch m := m.(type) {
 	case power.Collected:
+		m.Facts.Serial = k.asKnown(m.Facts.Serial)
 		k.complete(&m.Facts)
 		k.step(ctx, m)
 	case effectDone:
@@ -174,6 +175,12 @@ func (k *keeper) receive(ctx context.Context, m any) {
 			k.model = m.model
 		}
 		k.receive(ctx, m.event)
+	case power.Verified:
+		m.After.Serial = k.asKnown(m.After.Serial)
+		k.step(ctx, m)
+	case power.SignedIn:
+		m.Serial = k.asKnown(m.Serial)
+		k.step(ctx, m)
 	case requested:
 		k.support = m.supports(k.support)
 		k.step(ctx, m.PutDone)
@@ -196,6 +203,14 @@ func (k *keeper) receive(ctx context.Context, m any) {
 	default:
 		panic("bridge: unknown mail")
 	}
+}
+
+// asKnown is a serial number as the machine knows it: firmwares print it differently.
+func (k *keeper) asKnown(serial string) string {
+	if known := k.machine.Memory().Serial; sameBox(serial, known) {
+		return known
+	}
+	return serial
 }
 
 // complete adds to facts what the keeper knows of plug and support. A short look
