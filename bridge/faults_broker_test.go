@@ -59,8 +59,8 @@ func TestASequenceGoesOnWhateverTheBrokerDoes(t *testing.T) {
 					trouble.begin(h.broker)
 					offs := len(h.plug.Offs())
 					time.Sleep(time.Minute)
-					if h.puts() != 1 { // also when it was counting down
-						t.Errorf("%d requests without a broker", h.puts())
+					if h.requests() != 1 { // also when it was counting down
+						t.Errorf("%d requests without a broker", h.requests())
 					}
 					if len(h.plug.Offs()) != offs {
 						t.Error("the plug was switched without a broker")
@@ -157,8 +157,8 @@ func TestAnOldCommandExpires(t *testing.T) {
 		if got := strings.Join(results, " "); got != "accepted done"+strings.Repeat(" expired:expired", 6)+" refused:wrong_clock" {
 			t.Errorf("results: %s", got)
 		}
-		if h.puts() != 0 || h.state() != "running" {
-			t.Errorf("%d requests; states: %s", h.puts(), h.states())
+		if h.requests() != 0 || h.state() != "running" {
+			t.Errorf("%d requests; states: %s", h.requests(), h.states())
 		}
 		for _, p := range h.broker.Log() { // nothing may be kept for us while we are away
 			if p.Packet == "CONNECT" && p.Client == "hikbridge" && !p.Clean {
@@ -185,8 +185,8 @@ func TestAPlainPressDoesWhatCanDoNoHarm(t *testing.T) {
 			}
 			told = len(all)
 		}
-		if h.puts() != 0 || h.state() != "running" {
-			t.Errorf("%d requests; states: %s", h.puts(), h.states())
+		if h.requests() != 0 || h.state() != "running" {
+			t.Errorf("%d requests; states: %s", h.requests(), h.states())
 		}
 	})
 	synctest.Test(t, func(t *testing.T) {
@@ -307,8 +307,8 @@ func TestACancelGetsThroughAFloodOfCommands(t *testing.T) {
 		if n := len(strings.Fields(got)); n > 50 || !strings.Contains(got, "refused:flood") || !strings.Contains(got, "cancelled:cancelled") {
 			t.Errorf("%d results: %s", n, got)
 		}
-		if h.puts() != 0 {
-			t.Errorf("%d requests", h.puts())
+		if h.requests() != 0 {
+			t.Errorf("%d requests", h.requests())
 		}
 	})
 }
@@ -396,8 +396,8 @@ func TestHostilePayloadsDoNothingAndAreNotRepeated(t *testing.T) {
 			}
 		}
 		time.Sleep(time.Minute)
-		if h.puts() != 0 || h.state() != "running" {
-			t.Errorf("%d requests; states: %s", h.puts(), h.states())
+		if h.requests() != 0 || h.state() != "running" {
+			t.Errorf("%d requests; states: %s", h.requests(), h.states())
 		}
 		if n := strings.Count(h.log.String(), "too large"); n != 1 {
 			t.Errorf("what is too large is told %d times", n)
@@ -421,8 +421,8 @@ func TestOddTopicsAreIgnoredAndToldOnceASecond(t *testing.T) {
 			time.Sleep(time.Millisecond)
 		}
 		time.Sleep(time.Minute)
-		if h.puts() != 0 || h.state() != "running" {
-			t.Errorf("%d requests; states: %s", h.puts(), h.states())
+		if h.requests() != 0 || h.state() != "running" {
+			t.Errorf("%d requests; states: %s", h.requests(), h.states())
 		}
 		if got := h.results("garage"); got != strings.TrimSuffix(strings.Repeat("refused:unknown_action ", 5), " ") {
 			t.Errorf("results: %s", got)
