@@ -43,8 +43,9 @@ func (v powerView) ordinary() bool {
 func (k *keeper) view(w power.Watch) powerView {
 	now := time.Now()
 	m := k.machine.Memory()
+	polls := w.Poll || k.readable(m)
 	v := powerView{
-		Ask: w.Poll && k.stop == nil, Listen: w.Poll, SignIn: w.SignIn && k.probes != nil && k.sight.stable(now),
+		Ask: polls && k.stop == nil, Listen: polls, SignIn: w.SignIn && k.probes != nil && k.sight.stable(now),
 		State: k.machine.State(), Why: k.machine.Why(), Sentence: clip(k.machine.Status()), Proof: k.machine.Proof(),
 		Needs: k.needs(), Looked: k.probes != nil, Answers: k.sight.last.Sight == power.Alive,
 		Blockers: blockers(k.machine.Findings()), Drill: m.Learned, Support: k.supportWord(m), Finish: k.finish(m),
@@ -54,6 +55,13 @@ func (k *keeper) view(w power.Watch) powerView {
 		v.Last = &last
 	}
 	return v
+}
+
+// readable says that a recorder that boots may be read like any other: nothing was
+// asked of it, or it was signed in to and looked at already. What isn't as before
+// may take ten minutes, and its cameras are wanted meanwhile.
+func (k *keeper) readable(m power.Memory) bool {
+	return k.machine.State() == power.Booting && (m.Seq.Number == 0 || len(k.machine.Verification()) > 0)
 }
 
 // needs are why a person is needed, beside what the recorder's loop finds.
