@@ -83,7 +83,7 @@ type demo struct {
 
 	// Owned by direct.
 	chosen *place // which the keys are about
-	taken  sync.Once
+	taken  bool   // somebody takes part
 }
 
 // options are what the command line says.

@@ -143,11 +143,10 @@ func (d *demo) key(letter byte, takeOver func()) {
 		if k.letter != letter {
 			continue
 		}
-		if k.acts {
-			d.taken.Do(func() {
-				d.teller.line("demo", "You take part: from here on nothing happens by itself.")
-				takeOver()
-			})
+		if k.acts && !d.taken {
+			d.taken = true
+			d.teller.line("demo", "You take part: the story ends here.")
+			takeOver()
 		}
 		d.report(k.press(d))
 		return

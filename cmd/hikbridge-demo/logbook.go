@@ -9,7 +9,7 @@ import (
 
 // actionRows are an action of the log book in short: a row for each step.
 func actionRows(a bridge.Action) []row {
-	head := a.Recorder + "  " + a.Action
+	head := a.Recorder + ": " + a.Action
 	if a.By != "" {
 		head += " by " + a.By
 	}

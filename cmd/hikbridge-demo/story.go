@@ -24,8 +24,8 @@ func (d *demo) beats() []beat {
 		return func() error { return d.broker.press(p.name, action) }
 	}
 	return []beat{
-		{"", nil, "garage/power_state", "running", 20 * time.Second},
-		{"", nil, "barn/power_state", "running", 20 * time.Second},
+		{"", nil, "garage/events", "online", 20 * time.Second},
+		{"", nil, "barn/events", "online", 20 * time.Second},
 		{"A person crosses the line at the road, and the garage's recorder sends a picture along.", func() error {
 			d.garage.recorder.Alert(nvrtest.Alert{Type: "linedetection", Channel: 3, Region: "1", Target: "human", Picture: nvrtest.JPEG()})
 			return nil
