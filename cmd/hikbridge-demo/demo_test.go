@@ -146,7 +146,7 @@ func TestKeysPressButtonsAndQuit(t *testing.T) {
 	t.Parallel()
 	in, keys := io.Pipe()
 	demo, out := begin(t, in)
-	reach(t, out, []point{{"presses Shut down for the garage", time.Minute}, {"power state: counting_down", 10 * time.Second}})
+	reach(t, out, []point{{"presses Shut down for the garage", time.Minute}, {"garage     power state: checking", 10 * time.Second}})
 	press := func(letters string) {
 		if _, err := io.WriteString(keys, letters+"\n"); err != nil {
 			t.Fatal(err)

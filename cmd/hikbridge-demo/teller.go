@@ -75,6 +75,8 @@ func (t *teller) intro(broker *net.TCPAddr) {
 			(goesOn + flushes).Seconds(), boots.Seconds(), countdown.Seconds(), goingDown.Seconds())},
 		row{"the same", "As at home are 15 s of silence and low power, 30 s more in which that must hold, " +
 			"15 s without power, and 20 s of answers after the boot."},
+		row{"plugs", "The garage's is switched off by an automation of the home, once Safe to cut power is on; " +
+			"the barn's by the bridge itself (CUT=proven)."},
 		row{"keys", keysText()},
 	)
 }
