@@ -11,7 +11,9 @@ import (
 	"time"
 
 	"hikbridge/bridge"
+	"hikbridge/discovery"
 	"hikbridge/mqtt/mqtttest"
+	"hikbridge/nvr/nvrtest"
 )
 
 // command publishes a command with an envelope of its own.
@@ -437,4 +439,244 @@ func TestOddTopicsAreIgnoredAndToldOnceASecond(t *testing.T) {
 			t.Errorf("%d connections", n)
 		}
 	})
+}
+
+func TestTheBridgesOwnTopicsAreNoInput(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHomeAs(t, homeSetup{}, func(h *home) {
+			h.broker.Publish("hikbridge/garage/safe_to_cut_power", []byte("ON"), true)
+			h.broker.Publish("hikbridge/garage/power_state", []byte("safe"), true)
+		})
+		h.expect("what was there before the start", map[string]string{"hikbridge/garage/safe_to_cut_power": "OFF", "hikbridge/garage/power_state": "running"})
+		for topic, payload := range map[string]string{"safe_to_cut_power": "ON", "power_state": "off", "proof": "power", "availability": "offline"} {
+			h.broker.Publish("hikbridge/garage/"+topic, []byte(payload), true)
+		}
+		time.Sleep(5 * time.Minute)
+		if n := h.puts() + len(h.plug.Offs()) + len(h.plug.Ons()) + len(h.said()); n != 0 {
+			t.Errorf("%d things were done", n)
+		}
+		h.broker.Cut("hikbridge")
+		time.Sleep(10 * time.Second)
+		h.firstIsOff()
+		h.expect("at the next connection", map[string]string{"hikbridge/garage/safe_to_cut_power": "OFF", "hikbridge/garage/power_state": "running",
+			"hikbridge/garage/availability": "online"})
+		h.press("shutdown", "right", "often")
+		h.reaches("confirming", time.Minute)
+	})
+}
+
+// sensor is a Tasmota's report of its meter.
+func sensor(watts float64) []byte {
+	return fmt.Appendf(nil, `{"Time":%q,"ENERGY":{"Total":12.3,"Power":%g,"Voltage":231}}`, time.Now().Format("2006-01-02T15:04:05"), watts)
+}
+
+func TestSpoofedReportsOfThePlugProveNothing(t *testing.T) {
+	zeros := func(h *home) { h.broker.Publish("tele/garage_plug/SENSOR", sensor(0), false) }
+	off := func(h *home) { h.broker.Publish("stat/garage_plug/POWER", []byte("OFF"), false) }
+	stays := nvrtest.Config{Halt: nvrtest.Halt{Manner: nvrtest.Manner{Ignored: true}}}
+	warm := nvrtest.Config{Watts: nvrtest.Watts{Halted: 9}}
+	rows := []struct {
+		name     string
+		recorder nvrtest.Config
+		press    string // or nothing
+		spoof    func(*home)
+		last     string
+	}{
+		{"0 W of a recorder that runs", stays, "", zeros, "running"},
+		{"off, of a recorder that runs", stays, "", off, "running"},
+		{"0 W of a recorder that stays on", stays, "power_cycle", zeros, "running"},
+		{"off, of a recorder that stays on", stays, "power_cycle", off, "running"},
+		{"off and 0 W, of a recorder that stays on", stays, "power_cycle", func(h *home) { off(h); zeros(h) }, "running"},
+		{"0 W among 9 W of a recorder that halts", warm, "power_cycle", zeros, "attention"},
+	}
+	for _, row := range rows {
+		t.Run(row.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				h := newHome(t, homeSetup{recorder: row.recorder})
+				if row.press != "" {
+					h.press(row.press, "right", "often")
+					h.reaches("confirming", time.Minute)
+				}
+				for range 100 {
+					row.spoof(h)
+					time.Sleep(3 * time.Second)
+				}
+				if len(h.said()) > 0 || len(h.plug.Offs()) > 0 {
+					t.Errorf("safe said %d times, %d OFFs; states: %s", len(h.said()), len(h.plug.Offs()), h.states())
+				}
+				time.Sleep(40 * time.Minute)
+				h.unharmed()
+				if got := h.state(); got != row.last {
+					t.Errorf("states: %s", h.states())
+				}
+			})
+		})
+	}
+}
+
+func TestAnEarlyCutIsToldAtTheNextBoot(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHome(t, homeSetup{power: safely})
+		h.press("shutdown", "right", "often")
+		h.reaches("confirming", time.Minute)
+		time.Sleep(4 * time.Second) // it still writes its disks
+		h.plug.SwitchByHand(false)
+		h.reaches("attention", time.Minute)
+		h.expect("cut", map[string]string{"hikbridge/garage/needs_attention": "ON"})
+		time.Sleep(time.Minute)
+		h.plug.SwitchByHand(true)
+		h.reaches("running", 15*time.Minute)
+		time.Sleep(time.Second)
+		h.wants("accepted failed:power_lost", 1, 0)
+		if stops := h.recorder.Stops(); len(stops) != 1 || stops[0].Clean || len(h.said()) > 0 {
+			t.Errorf("stops %+v, safe said %d times", stops, len(h.said()))
+		}
+		actions, err := bridge.LogBook(h.config.StateDir, "garage")
+		if err != nil || len(actions) != 1 || actions[0].Verdict != "power_lost" {
+			t.Fatalf("log book: %+v, %v", actions, err)
+		}
+		unclean := slices.ContainsFunc(actions[0].Verification, func(v bridge.Verified) bool { return v.ID == "clean_stop" && v.Result == "not ok" })
+		if !unclean {
+			t.Errorf("verification: %+v; states: %s", actions[0].Verification, h.states())
+		}
+	})
+}
+
+// Home Assistant may cut on a *safe* that was taken back while its command was on
+// its way.
+func TestACutThatComesAfterSafeWasTakenBackIsTold(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHome(t, homeSetup{power: safely})
+		h.press("shutdown", "right", "often")
+		h.reaches("safe", 10*time.Minute)
+		time.Sleep(10 * time.Second)
+		h.comesAlive()
+		time.Sleep(2100 * time.Millisecond) // the next probe
+		said := len(h.said())
+		h.expect("taken back", map[string]string{"hikbridge/garage/safe_to_cut_power": "OFF", "hikbridge/garage/power_state": "attention"})
+		h.plug.SwitchByHand(false)
+		time.Sleep(time.Minute)
+		h.expect("cut", map[string]string{"hikbridge/garage/needs_attention": "ON", "hikbridge/garage/power_state": "attention"})
+		if s := h.value("hikbridge/garage/needs_attention/attributes"); !strings.Contains(s, "power_lost") {
+			t.Errorf("attributes: %s", s)
+		}
+		if len(h.said()) != said {
+			t.Error("safe was said again")
+		}
+	})
+}
+
+func TestAMessageThatTheBrokerDoesNotTakeStopsNoSequence(t *testing.T) {
+	for topic, name := range map[string]string{
+		"hikbridge/garage/status": "a state", "hikbridge/garage/result": "results", "homeassistant/device/+": "documents",
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				h := newHome(t, homeSetup{})
+				topics := []string{topic}
+				if strings.HasSuffix(topic, "+") {
+					topics = slices.DeleteFunc(h.broker.Topics(), func(s string) bool { return !strings.HasSuffix(s, "/config") })
+				}
+				for _, topic := range topics {
+					h.broker.CloseOn(topic)
+				}
+				h.broker.Cut("hikbridge")
+				time.Sleep(time.Minute)
+				h.press("power_cycle", "right", "often")
+				time.Sleep(20 * time.Minute)
+				if h.puts() != 1 || len(h.plug.Offs()) != 1 || h.state() != "running" {
+					t.Errorf("%d requests, %d OFFs; states: %s", h.puts(), len(h.plug.Offs()), h.states())
+				}
+				h.unharmed()
+				if name == "results" { // they aren't kept, so the connection is what is lost
+					if lost := h.value("hikbridge/bridge/" + discovery.KeyEventsLost); lost != "2" {
+						t.Errorf("%s messages are told to be lost", lost)
+					}
+					return
+				}
+				if s := h.value("hikbridge/bridge/needs_attention/attributes"); !strings.Contains(s, "isn't sent") {
+					t.Errorf("reasons: %s", s)
+				}
+				if n := strings.Count(h.log.String(), "a message isn't sent"); n == 0 || n > 3*len(topics)+5 {
+					t.Errorf("told %d times", n)
+				}
+			})
+		})
+	}
+}
+
+// A broker that takes neither what withdraws safe nor an OFF has the last word:
+// without the former nothing else is sent, and what wasn't taken isn't sent later.
+func TestABrokerThatForbidsWhatPowerHangsOnGetsNoOff(t *testing.T) {
+	for topic, name := range map[string]string{"hikbridge/garage/safe_to_cut_power": "safe", "cmnd/garage_plug/POWER": "the plug"} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				h := newHome(t, homeSetup{})
+				h.press("power_cycle", "right", "often")
+				h.reaches("confirming", time.Minute)
+				h.broker.CloseOn(topic)
+				h.broker.Cut("hikbridge")
+				time.Sleep(30 * time.Minute)
+				if len(h.plug.Offs()) > 0 || len(h.said()) > 0 && name == "safe" {
+					t.Errorf("%d OFFs, safe said %d times", len(h.plug.Offs()), len(h.said()))
+				}
+				if h.recorder.Power() != nvrtest.PowerHalted || h.puts() != 1 {
+					t.Errorf("the recorder: %v; %d requests", h.recorder.Power(), h.puts())
+				}
+				h.unharmed()
+			})
+		})
+	}
+}
+
+func TestWrongCredentialsForTheBrokerHaveNoEffectOnPower(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHome(t, homeSetup{})
+		h.press("power_cycle", "right", "often")
+		h.reaches("confirming", time.Minute)
+		h.broker.Login("hikbridge", "another")
+		h.broker.Cut("hikbridge")
+		began := len(h.broker.Log())
+		time.Sleep(time.Hour)
+		tries := 0
+		for _, p := range h.broker.Log()[began:] {
+			if p.Packet == "CONNACK" && p.Code == 5 {
+				tries++
+			}
+		}
+		if tries < 10 || tries > 3600/2 { // of bridge and plug
+			t.Errorf("%d tries in an hour", tries)
+		}
+		if n := strings.Count(h.log.String(), "broker refuses the connection"); n != 1 {
+			t.Errorf("told %d times", n)
+		}
+		if len(h.plug.Offs()) > 0 || h.puts() != 1 {
+			t.Errorf("%d OFFs, %d requests", len(h.plug.Offs()), h.puts())
+		}
+		h.broker.Login("hikbridge", brokerPW)
+		h.reaches("running", 15*time.Minute)
+		h.unharmed()
+	})
+}
+
+func TestSafeIsSaidAgainOnlyByItsProof(t *testing.T) {
+	for _, away := range []time.Duration{time.Second, 2 * time.Minute} {
+		synctest.Test(t, func(t *testing.T) {
+			h := newHome(t, homeSetup{power: safely})
+			h.press("shutdown", "right", "often")
+			h.reaches("safe", 10*time.Minute)
+			time.Sleep(10 * time.Second)
+			h.broker.Down()
+			time.Sleep(away)
+			h.broker.Up()
+			up := time.Now()
+			time.Sleep(5 * time.Minute)
+			h.firstIsOff()
+			said := slices.DeleteFunc(h.said(), func(at time.Time) bool { return at.Before(up) })
+			if len(said) == 0 || away > 20*time.Second && said[0].Sub(up) < 45*time.Second {
+				t.Errorf("away for %v: said %d times; states: %s", away, len(said), h.states())
+			}
+			h.unharmed()
+		})
+	}
 }
