@@ -297,7 +297,7 @@ func TestAKillAtAnyPointOfAPowerCycleEndsTheSameOrSafer(t *testing.T) {
 				m.restart()
 				time.Sleep(5 * time.Second)
 				m.firstIsOff()
-				time.Sleep(20 * time.Minute)
+				time.Sleep(12 * time.Minute)
 				if got := m.state(); got != row.reaches {
 					t.Errorf("%s; states: %s\n%s", got, m.states(), m.tail())
 				}
@@ -427,7 +427,7 @@ func TestAStopInTheMiddleIsQuickAndUndoesNothing(t *testing.T) {
 					t.Errorf("log book: %+v, %v", actions, err)
 				}
 				h.start()
-				time.Sleep(20 * time.Minute)
+				time.Sleep(12 * time.Minute)
 				h.wants(row.results, row.puts, row.puts)
 				h.unharmed()
 				h.expect("at last", map[string]string{"hikbridge/garage/power_state": "running"})
@@ -472,7 +472,7 @@ func TestAPauseOfTenMinutesProvesNothing(t *testing.T) {
 					return false
 				}
 				m.press(row.action, "right", "often")
-				time.Sleep(40 * time.Minute)
+				time.Sleep(25 * time.Minute)
 				if over.IsZero() {
 					t.Fatalf("no such record; states: %s", m.states())
 				}
@@ -557,13 +557,13 @@ func TestASecondInstanceOnAnotherHostCutsNothing(t *testing.T) {
 		other.config.StateDir, other.made, other.stop = t.TempDir(), nil, nil
 		other.config.Recorders = append([]bridge.RecorderConfig{}, m.config.Recorders...)
 		other.start()
-		time.Sleep(10 * time.Minute)
+		time.Sleep(5 * time.Minute)
 		other.stop()
-		time.Sleep(30 * time.Minute)
+		time.Sleep(15 * time.Minute)
 		if m.requests() != 1 || len(m.plug.Offs()) > 1 {
 			t.Errorf("%d requests, %d OFFs", m.requests(), len(m.plug.Offs()))
 		}
-		if n := strings.Count(m.log.String(), "connection to the broker lost"); n == 0 || n > 60*10 {
+		if n := strings.Count(m.log.String(), "connection to the broker lost"); n == 0 || n > 60*5 {
 			t.Errorf("told %d times", n)
 		}
 		m.unharmed()
@@ -600,7 +600,7 @@ func TestWhatCannotBeRecordedIsNotDone(t *testing.T) {
 					}
 				}
 				m.press("power_cycle", "right", "often")
-				time.Sleep(40 * time.Minute)
+				time.Sleep(15 * time.Minute)
 				m.wants(row.results, row.puts, row.offs)
 				m.unharmed()
 				if got := m.state(); got != row.last || len(m.said()) > 0 {
@@ -771,7 +771,7 @@ func TestASlowDiskDelaysTheRequestAndNothingIsCut(t *testing.T) {
 		m := newMortal(t, homeSetup{})
 		m.writes = func(write func() error) error { time.Sleep(3 * time.Second); return write() }
 		m.press("power_cycle", "right", "often")
-		time.Sleep(40 * time.Minute)
+		time.Sleep(15 * time.Minute)
 		m.wants("accepted failed:cut_unconfirmed", 1, 0)
 		m.unharmed()
 		if got := m.state(); got != "attention" {
