@@ -108,6 +108,9 @@ func (c *Client) orderOnce(ctx context.Context, q request) (Outcome, error) {
 	}
 	if o == OutcomeDone || o == OutcomeUnknown {
 		c.unsettle() // what it refuses while it goes down isn't remembered
+		// No nonce outlives a start. To try this one then would cost a login, and
+		// leave none for the moment in which a booting recorder rejects everybody.
+		c.nonce = nil
 	}
 	if q.signed.Load() { // whom a device doesn't know it may tell anything
 		c.learn(q.path, err)

@@ -251,7 +251,8 @@ func TestANonceThatWasForgottenCostsAPowerRequestNothing(t *testing.T) {
 	asking(t, nvrtest.Config{}, func(t *testing.T, r *nvrtest.Recorder, c *nvr.Client) {
 		r.SetRestart(nvrtest.Manner{Ignored: true})
 		c.Reboot(t.Context())
-		r.RebootWith(nvrtest.Boot{}) // the nonce is forgotten
+		c.Info(t.Context())          // on a nonce that works
+		r.RebootWith(nvrtest.Boot{}) // and is forgotten
 		r.ResetCounters()
 		o, err := c.Shutdown(t.Context())
 		says(t, o, err, nvr.OutcomeDone, nil)
@@ -259,4 +260,25 @@ func TestANonceThatWasForgottenCostsAPowerRequestNothing(t *testing.T) {
 			t.Errorf("%+v", r.Requests())
 		}
 	})
+}
+
+func TestARecorderThatRejectsEverybodyAfterAPowerRequestIsSignedInToAMinuteLater(t *testing.T) {
+	for _, lock := range []nvrtest.LockMode{nvrtest.LockReal, nvrtest.LockEvery} {
+		asking(t, nvrtest.Config{Lock: lock, Boot: nvrtest.Boot{Down: 40 * time.Second, Denies: 45 * time.Second}}, func(t *testing.T, r *nvrtest.Recorder, c *nvr.Client) {
+			c.Info(t.Context())
+			o, err := c.Reboot(t.Context())
+			says(t, o, err, nvr.OutcomeDone, nil)
+			time.Sleep(75 * time.Second) // nothing is asked while it goes down and starts
+			if _, err := c.Info(t.Context()); !errors.Is(err, nvr.ErrUnauthorized) {
+				t.Fatalf("it isn't there yet: %v", err)
+			}
+			time.Sleep(61 * time.Second)
+			if _, err := c.Info(t.Context()); err != nil {
+				t.Errorf("a minute later: %v", err)
+			}
+			if n := r.MaxRejectedIn(window); n != 1 {
+				t.Errorf("%d rejected", n)
+			}
+		})
+	}
 }
