@@ -117,3 +117,20 @@ func TestASerialNumberThatIsPrintedOtherwiseIsTheSameRecorder(t *testing.T) {
 		}
 	})
 }
+
+func TestARestartInASequenceAsksNothingBeforeItKnowsOfIt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHome(t, homeSetup{})
+		h.press("shutdown", "right")
+		h.reaches("confirming", time.Minute)
+		h.stop()
+		before := len(h.recorder.Requests())
+		h.start()
+		time.Sleep(4 * time.Second)
+		for _, q := range h.recorder.Requests()[before:] {
+			if strings.HasPrefix(q.Path, "/ISAPI/") {
+				t.Errorf("%s was asked", q.Path)
+			}
+		}
+	})
+}

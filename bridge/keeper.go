@@ -40,7 +40,7 @@ type keeper struct {
 	gate   *gate
 	mail   *mailbox
 	began  time.Time          // a second before this process knew of anything
-	shown  *latest[powerView] // for the recorder's loop
+	shown  *latest[powerView] // for the recorder's loop, which asks nothing before
 
 	resolve atomic.Bool // the prober looks the name up
 	missed  atomic.Bool // a report of the relay found no room: it isn't known any more
@@ -75,7 +75,7 @@ func newKeeper(c RecorderConfig, s *site, client *nvr.Client) (*keeper, error) {
 	}
 	k := &keeper{
 		cfg: c, site: s, client: client, plug: p, mail: newMailbox(), began: time.Now().Add(-time.Second),
-		shown: newLatest(powerView{Ask: true, Listen: true}), log: s.cfg.Log.With(keyRecorder, c.Name),
+		shown: newLatest(powerView{}), log: s.cfg.Log.With(keyRecorder, c.Name),
 		book: logBook{recorder: c.Name}, wake: -1,
 	}
 	k.gate = &gate{revoke: k.revoke}
