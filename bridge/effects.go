@@ -51,7 +51,7 @@ func (k *keeper) start(ctx context.Context, e power.Effect) {
 	k.running = e.Number
 	before := k.machine.Memory().Seq
 	if e.Kind == power.Collect && k.plug != nil {
-		k.send(k.plug.AskDefault(), always)
+		k.ask(k.plug.AskDefault())
 	}
 	k.work.Go(func() {
 		done := effectDone{number: e.Number}
@@ -384,5 +384,3 @@ func (k *keeper) gaps(ctx context.Context, zone nvr.Zone, from, to time.Time) st
 	}
 	return strings.Join(told, ", ")
 }
-
-func always() bool { return true }

@@ -134,3 +134,17 @@ func TestARestartInASequenceAsksNothingBeforeItKnowsOfIt(t *testing.T) {
 		}
 	})
 }
+
+func TestABrokerThatIsDownFillsNoLog(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHome(t, homeSetup{recorder: nvrtest.Config{Halt: nvrtest.Halt{Manner: nvrtest.Manner{Ignored: true}}}})
+		h.press("power_cycle", "right")
+		h.reaches("attention", 10*time.Minute)
+		before := strings.Count(h.log.String(), "level=WARN")
+		h.broker.Down()
+		time.Sleep(time.Hour)
+		if n := strings.Count(h.log.String(), "level=WARN") - before; n > 3 {
+			t.Errorf("%d warnings in an hour\n%s", n, h.tail())
+		}
+	})
+}

@@ -2,6 +2,7 @@ package bridge
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"hikbridge/bridge/plug"
@@ -60,29 +61,44 @@ func relayOf(r plug.Report) (e power.Relay, told bool) {
 	return e, true
 }
 
-// send gives a plug an order now or never, past all that waits and unretained. It
-// says whether all of it left. still is asked before each part does; nil: coming late
-// does no harm.
-func (k *keeper) send(orders []plug.Message, still func() bool) bool {
+// send gives a plug an order now or never, past all that waits and unretained.
+// Without an error all of it left; still is asked before each part does.
+func (k *keeper) send(orders []plug.Message, still func() bool) error {
 	for _, o := range orders {
 		if err := k.site.mqtt.Now(mqtt.Message{Class: mqtt.Event, Topic: o.Topic, Payload: o.Payload}, still); err != nil {
-			k.log.Warn("the plug couldn't be told", keyTopic, o.Topic, keyError, err)
-			return false
+			return fmt.Errorf("tell %s: %w", o.Topic, err)
 		}
 	}
-	return true
+	return nil
+}
+
+// ask puts questions to the plug. That they can't be sent shows in what it doesn't
+// tell, and the broker's absence is in the diary already.
+func (k *keeper) ask(questions []plug.Message) (sent bool) {
+	err := k.send(questions, func() bool { return true })
+	if err != nil {
+		k.log.Debug("the plug couldn't be asked", keyError, err)
+	}
+	return err == nil
+}
+
+// switchTo gives an order, which is tried again if the machine still wants it.
+func (k *keeper) switchTo(orders []plug.Message, still func() bool) {
+	if err := k.send(orders, still); err != nil {
+		k.log.Warn("the plug couldn't be switched", keyError, err)
+	}
 }
 
 // switchOn needs no proof. The machine goes on until the relay is read as on.
 func (k *keeper) switchOn() {
 	if k.plug != nil {
-		k.send(k.plug.On(), nil)
+		k.switchTo(k.plug.On(), nil) // coming late does no harm
 	}
 }
 
 // switchOff leaves only while nothing speaks against its proof.
 func (k *keeper) switchOff(proof uint64) {
-	k.send(k.plug.Off(), func() bool { return k.gate.cuts(proof) })
+	k.switchTo(k.plug.Off(), func() bool { return k.gate.cuts(proof) })
 }
 
 // askEvery is how often the plug is asked; 0: it can't be.
@@ -103,7 +119,7 @@ func (k *keeper) askPlug(ctx context.Context) {
 	}
 	k.asked = time.Now()
 	at := k.now()
-	if k.send(k.plug.AskNow(), always) {
+	if k.ask(k.plug.AskNow()) {
 		k.step(ctx, power.Asked{At: at})
 	}
 }
