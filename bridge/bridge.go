@@ -226,6 +226,9 @@ func (b *Bridge) loop(ctx context.Context) {
 			b.state[s.Name] = s
 			b.publish()
 		case m := <-b.urgent:
+			for range len(b.site.mqtt.Inbox()) { // among them may be what it is about
+				b.command(time.Now(), <-b.site.mqtt.Inbox())
+			}
 			b.command(time.Now(), m)
 		case m := <-b.site.mqtt.Inbox():
 			b.command(time.Now(), m)
@@ -283,7 +286,8 @@ func (b *Bridge) command(now time.Time, m mqtt.Incoming) {
 	}
 	if ok && act.power() {
 		c := e.command(act, m.Payload)
-		if b.recorders[t.name].keeper.mail.post(c.Action == power.Cancel, c) {
+		// All of them are urgent: a cancel that overtook what it is about would stop nothing.
+		if b.recorders[t.name].keeper.mail.post(true, c) {
 			return // the keeper tells the verdict
 		}
 		v.EventType, v.Reason, v.Message = verdictRefused, "busy", fmt.Sprintf("recorder %s has too much to do; try again", t.name)

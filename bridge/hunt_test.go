@@ -148,3 +148,27 @@ func TestABrokerThatIsDownFillsNoLog(t *testing.T) {
 		}
 	})
 }
+
+func TestACancelDoesNotOvertakeTheCommandThatItIsAbout(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		slow := false
+		made := func(b *bridge.Bridge) {
+			b.SlowJournal("garage", func(content []byte) {
+				if strings.Contains(string(content), "checking: check") && !slow {
+					slow = true
+					time.Sleep(5 * time.Second)
+				}
+			})
+		}
+		h := newHome(t, homeSetup{noPlug: true, made: made})
+		h.press("check")
+		time.Sleep(time.Second)
+		h.press("shutdown", "right")
+		time.Sleep(time.Second)
+		h.press("cancel")
+		time.Sleep(2 * time.Minute)
+		if !slow || h.asked() {
+			t.Errorf("slow %v, shut down %v; results: %s", slow, h.asked(), h.results("garage"))
+		}
+	})
+}

@@ -6,7 +6,7 @@ import "sync"
 // more commands than a gatekeeper lets through in a minute.
 const mailSize = 1024
 
-// mailbox is a keeper's inbox. What is urgent (life, a relay, a cancel) goes
+// mailbox is a keeper's inbox. What is urgent (life, a relay, a command) goes
 // before the rest. Posting never waits, since a keeper may be waiting for a disk.
 type mailbox struct {
 	wake chan struct{} // of capacity 1: something is there
