@@ -1,6 +1,10 @@
 package bridge
 
-import "time"
+import (
+	"time"
+
+	"hikbridge/mqtt"
+)
 
 // JudgeCommand gives the verdict on one command to a fresh gatekeeper.
 func JudgeCommand(now time.Time, action_ string, payload []byte, retained bool) (eventType string, accepted bool) {
@@ -24,6 +28,20 @@ type recorderAlias = recorder
 // NoRoom lets a recorder take no message, as one whose inbox is full. It comes
 // before Run.
 func (b *Bridge) NoRoom(recorder string) { b.recorders[recorder].inbox = nil }
+
+// Heard gives a plug's report to a recorder's keeper, which doesn't run, and says
+// what became of it.
+func (b *Bridge) Heard(recorder, topic, payload string) (mail []any) {
+	k := b.recorders[recorder].keeper
+	k.hearPlug(mqtt.Incoming{Topic: topic, Payload: []byte(payload)})
+	for {
+		m, ok := k.mail.take()
+		if !ok {
+			return mail
+		}
+		mail = append(mail, m)
+	}
+}
 
 // SlowJournal calls slow before each record of a recorder's journal is written. It
 // comes before Run.

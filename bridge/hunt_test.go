@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"hikbridge/bridge"
+	"hikbridge/bridge/power"
 	"hikbridge/nvr/nvrtest"
 )
 
@@ -171,4 +172,21 @@ func TestACancelDoesNotOvertakeTheCommandThatItIsAbout(t *testing.T) {
 			t.Errorf("slow %v, shut down %v; results: %s", slow, h.asked(), h.results("garage"))
 		}
 	})
+}
+
+// In real time, where two looks at the clock differ.
+func TestARelayThatIsToldWithAReadingIsNoOlderThanIt(t *testing.T) {
+	w := newWorld(t, map[string]nvrtest.Config{"garage": {}})
+	w.config.Recorders[0].Power = bridge.PowerConfig{Plug: "zigbee2mqtt:plug", Cut: "proven"}
+	b, err := bridge.New(w.config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	mail := b.Heard("garage", "zigbee2mqtt/plug", `{"state":"ON","power":0.4}`)
+	if len(mail) != 2 {
+		t.Fatalf("%d messages: %+v", len(mail), mail)
+	}
+	if relay, reading := mail[0].(power.Relay), mail[1].(power.Reading); relay.At != reading.At {
+		t.Errorf("the relay was read at %v, and the meter at %v", relay.At, reading.At)
+	}
 }

@@ -24,8 +24,9 @@ func (k *keeper) hearPlug(m mqtt.Incoming) {
 	if r.Err != nil { // the rest of it may be good
 		k.log.Debug("the plug's report can't be read", keyTopic, m.Topic, keyError, r.Err)
 	}
+	at := k.now() // one for both: a relay that is told with a reading belongs to it
 	if relay, told := relayOf(r); told {
-		relay.At = k.now()
+		relay.At = at
 		if relay.State != power.RelayOn || relay.Restarted {
 			k.gate.lower()
 		}
@@ -34,7 +35,7 @@ func (k *keeper) hearPlug(m mqtt.Incoming) {
 		}
 	}
 	if r.Metered {
-		k.mail.post(false, power.Reading{At: k.now(), Watts: r.Watts, Retained: m.Retained, Stamp: r.Stamp})
+		k.mail.post(false, power.Reading{At: at, Watts: r.Watts, Retained: m.Retained, Stamp: r.Stamp})
 	}
 	if r.ReturnsOn != plug.NotTold {
 		told := plugDefault{Told: power.No, Evidence: r.Evidence}
