@@ -76,10 +76,10 @@ func (k *keeper) lookAt(ctx context.Context, host, also string) {
 	var there nvr.Probe
 	var other sync.WaitGroup
 	if also != "" && also != host {
-		other.Go(func() { there = k.client.Probe(ctx, also) })
+		other.Go(func() { there = k.lookOnce(ctx, also) })
 	}
 	if host != "" {
-		seen := k.client.Probe(ctx, host)
+		seen := k.lookOnce(ctx, host)
 		e.Sight, e.HTTP = sightOf(seen.Sight), seen.HTTP
 	}
 	other.Wait()
@@ -92,6 +92,15 @@ func (k *keeper) lookAt(ctx context.Context, host, also string) {
 	if ctx.Err() == nil || e.Sight == power.Alive {
 		k.observe(e)
 	}
+}
+
+// lookOnce probes one address. Life there lowers the gate before anything is waited for.
+func (k *keeper) lookOnce(ctx context.Context, host string) nvr.Probe {
+	seen := k.client.Probe(ctx, host)
+	if seen.Sight == nvr.SightAlive {
+		k.gate.lower()
+	}
+	return seen
 }
 
 func sightOf(s nvr.Sight) power.Sight {
