@@ -190,3 +190,19 @@ func TestARelayThatIsToldWithAReadingIsNoOlderThanIt(t *testing.T) {
 		t.Errorf("the relay was read at %v, and the meter at %v", relay.At, reading.At)
 	}
 }
+
+func TestAnswersThatGetLostInAShutdownDoNotSpendTheLoginBudget(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHome(t, homeSetup{recorder: nvrtest.Config{Halt: nvrtest.Halt{Manner: nvrtest.Manner{After: 55 * time.Second}}}})
+		h.press("power_cycle", "right")
+		h.reaches("confirming", time.Minute)
+		h.recorder.Fail(nvrtest.Fault{Path: "System", NoAnswer: true, Answers: nvrtest.Granted}) // it is half down
+		time.Sleep(time.Minute)
+		h.recorder.ClearFaults()
+		h.reaches("off", 10*time.Minute)
+		h.reaches("running", 15*time.Minute)
+		if got := h.results("garage"); got != "accepted done:normal" {
+			t.Errorf("results: %s; sign-in: %s", got, h.value("hikbridge/garage/sign_in"))
+		}
+	})
+}

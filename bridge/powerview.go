@@ -45,7 +45,7 @@ func (k *keeper) view(w power.Watch) powerView {
 	m := k.machine.Memory()
 	polls := w.Poll || k.readable(m)
 	v := powerView{
-		Ask: polls && k.stop == nil, Listen: polls, SignIn: w.SignIn && k.probes != nil && k.sight.stable(now),
+		Ask: polls && k.stop == nil, Listen: polls, SignIn: w.SignIn && k.maySignIn(now),
 		State: k.machine.State(), Why: k.machine.Why(), Sentence: clip(k.machine.Status()), Proof: k.machine.Proof(),
 		Needs: k.needs(), Looked: k.probes != nil, Answers: k.sight.last.Sight == power.Alive,
 		Blockers: blockers(k.machine.Findings()), Drill: m.Learned, Support: k.supportWord(m), Finish: k.finish(m),
@@ -62,6 +62,14 @@ func (k *keeper) view(w power.Watch) powerView {
 // may take ten minutes, and its cameras are wanted meanwhile.
 func (k *keeper) readable(m power.Memory) bool {
 	return k.machine.State() == power.Booting && (m.Seq.Number == 0 || len(k.machine.Verification()) > 0)
+}
+
+// maySignIn says that a sign-in may be risked in a sequence: something has answered
+// for long enough, and the recorder isn't going down just now, when answers get lost,
+// which count as failed logins.
+func (k *keeper) maySignIn(now time.Time) bool {
+	goingDown := k.machine.State() == power.Confirming && k.machine.Since() < goesDownIn
+	return k.probes != nil && !goingDown && k.sight.stable(now)
 }
 
 // needs are why a person is needed, beside what the recorder's loop finds.

@@ -17,6 +17,9 @@ const (
 	// httpStable is how long something must have answered by HTTP until it is
 	// signed in to: a booting recorder rejects everybody and loses answers.
 	httpStable = 20 * time.Second
+	// goesDownIn is how long a recorder that was asked to shut down isn't signed in
+	// to: longer than most need, and in time for its uptime 90 s after the request.
+	goesDownIn = time.Minute
 )
 
 // host is where silence is judged: the numeric address that answered the last
