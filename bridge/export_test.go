@@ -43,6 +43,10 @@ func (b *Bridge) Heard(recorder, topic, payload string) (mail []any) {
 	}
 }
 
+// LargeJournal makes a recorder's journal as large as one that is written anew. It
+// is for the keeper's goroutine.
+func (b *Bridge) LargeJournal(recorder string) { b.recorders[recorder].keeper.size = compactAt + 1 }
+
 // SlowJournal calls slow before each record of a recorder's journal is written. It
 // comes before Run.
 func (b *Bridge) SlowJournal(recorder string, slow func(record []byte)) {

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"hikbridge/bridge"
+	"hikbridge/bridge/journal"
 	"hikbridge/bridge/power"
 	"hikbridge/nvr/nvrtest"
 )
@@ -203,6 +204,41 @@ func TestAnswersThatGetLostInAShutdownDoNotSpendTheLoginBudget(t *testing.T) {
 		h.reaches("running", 15*time.Minute)
 		if got := h.results("garage"); got != "accepted done:normal" {
 			t.Errorf("results: %s; sign-in: %s", got, h.value("hikbridge/garage/sign_in"))
+		}
+	})
+}
+
+func TestAJournalThatCannotBeWrittenAnewGoesOn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var h *home
+		made := func(b *bridge.Bridge) {
+			b.SlowJournal("garage", func([]byte) {
+				b.LargeJournal("garage")
+				os.Mkdir(h.config.StateDir+"/power-garage.journal.new", 0o700) // where the new one would be written
+			})
+		}
+		h = newHomeAs(t, homeSetup{made: made}, func(x *home) { h = x })
+		h.press("power_cycle", "right")
+		h.reaches("off", 10*time.Minute)
+	})
+}
+
+func TestAJournalOfALaterVersionIsKept(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHomeAs(t, homeSetup{noPlug: true}, func(h *home) {
+			log, _, err := journal.Open(h.config.StateDir + "/power-garage.journal")
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := log.Append([]byte(`{"version":2,"later":"records"}`)); err != nil {
+				t.Fatal(err)
+			}
+			log.Close()
+		})
+		h.reaches("running", 20*time.Minute)
+		found, err := journal.Read(h.config.StateDir + "/power-garage.journal.foreign")
+		if err != nil || len(found.Records) != 1 {
+			t.Errorf("kept: %v, %v", found, err)
 		}
 	})
 }

@@ -91,7 +91,10 @@ func (k *keeper) open() power.Output {
 		k.damaged = found.Damaged
 		var foreign error
 		entries, foreign = readEntries(found.Records)
-		k.damaged = k.damaged || foreign != nil
+		if foreign != nil {
+			k.damaged = true
+			foreign = errors.Join(foreign, keepForeign(k.site.cfg.StateDir, k.cfg.Name))
+		}
 		if found.Torn > 0 {
 			k.log.Warn("the journal's last record was cut short; it was never acted on", keyCount, found.Torn)
 		}
@@ -281,9 +284,12 @@ func (k *keeper) write(out power.Output) power.Commit {
 	switch {
 	case k.damaged && k.machine.Damaged():
 		err = journal.ErrDamaged
-	case k.damaged || k.size > compactAt:
+	case k.damaged:
 		err = k.compact(e)
 	default:
+		if k.size > compactAt && k.compact(e) == nil { // else it can wait until the disk has room
+			break
+		}
 		if err = k.append(content); errors.Is(err, journal.ErrFull) {
 			err = k.compact(e)
 		}

@@ -249,6 +249,27 @@ func readEntries(records [][]byte) (all []journalEntry, err error) {
 	return all, nil
 }
 
+// keepForeign copies a journal that holds what can't be read, before a new one takes
+// its place. The first one of a name stays.
+func keepForeign(stateDir, name string) error {
+	content, err := os.ReadFile(journalPath(stateDir, name))
+	if err != nil {
+		return fmt.Errorf("keep the journal: %w", err)
+	}
+	kept, err := os.OpenFile(journalPath(stateDir, name)+".foreign", os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if errors.Is(err, fs.ErrExist) {
+		return nil
+	}
+	if err == nil {
+		_, err = kept.Write(content)
+		err = errors.Join(err, kept.Close())
+	}
+	if err != nil {
+		return fmt.Errorf("keep the journal: %w", err)
+	}
+	return nil
+}
+
 // powerRecords are the machine's own of them.
 func powerRecords(all []journalEntry) []power.Record {
 	var records []power.Record
