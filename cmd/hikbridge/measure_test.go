@@ -96,20 +96,3 @@ func cpuTime(t *testing.T, pid int) time.Duration {
 	system, _ := strconv.Atoi(fields[12])
 	return time.Duration(user+system) * 10 * time.Millisecond // 100 ticks a second on Linux
 }
-
-// memory is a figure of /proc/pid/status in MiB.
-func memory(t *testing.T, pid int, key string) float64 {
-	t.Helper()
-	content, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(pid), "status"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, line := range strings.Split(string(content), "\n") {
-		if rest, ok := strings.CutPrefix(line, key+":"); ok {
-			kb, _ := strconv.Atoi(strings.Fields(rest)[0])
-			return float64(kb) / 1024
-		}
-	}
-	t.Fatalf("no %s", key)
-	return 0
-}

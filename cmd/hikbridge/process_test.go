@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -155,4 +156,21 @@ func simulated(t *testing.T, demo string) string {
 		return url != ""
 	})
 	return url
+}
+
+// memory is a figure of /proc/pid/status in MiB.
+func memory(t *testing.T, pid int, key string) float64 {
+	t.Helper()
+	content, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(pid), "status"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, line := range strings.Split(string(content), "\n") {
+		if rest, ok := strings.CutPrefix(line, key+":"); ok {
+			kb, _ := strconv.Atoi(strings.Fields(rest)[0])
+			return float64(kb) / 1024
+		}
+	}
+	t.Fatalf("no %s", key)
+	return 0
 }
