@@ -215,8 +215,8 @@ func (b *Bridge) loop(ctx context.Context) {
 			return
 		case now := <-beat.C:
 			b.alive(now)
-		case now := <-second.C:
-			b.tellFloods(now)
+		case <-second.C:
+			b.tellFloods()
 			b.tellStrays()
 			if lost := b.site.mqtt.Stats().Lost; lost != b.lost {
 				b.lost = lost
@@ -381,9 +381,9 @@ func (b *Bridge) deliver(t target, v *verdict, h *handover) *verdict {
 	return v
 }
 
-func (b *Bridge) tellFloods(now time.Time) {
+func (b *Bridge) tellFloods() {
 	for target, gate := range b.gates {
-		if v := gate.flood(now); v != nil {
+		if v := gate.flood(); v != nil {
 			b.site.verdict(target, v)
 			b.site.cfg.Log.Warn("commands dropped", keyRecorder, target, keyReason, v.Message)
 		}

@@ -246,6 +246,41 @@ func TestAFloodOfCommandsIsCountedAndChangesNothing(t *testing.T) {
 	})
 }
 
+func TestAFloodIsToldEverySecondWhileItLasts(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, map[string]nvrtest.Config{"garage": {}})
+		w.start()
+		time.Sleep(time.Minute + 300*time.Millisecond) // not when the seconds are counted
+		const sent = 1000
+		for range sent { // for ten seconds
+			w.broker.Publish("hikbridge/command/garage/retry_sign_in", []byte("nonsense"), false)
+			time.Sleep(10 * time.Millisecond)
+		}
+		if n := strings.Count(w.results("garage"), "refused:flood"); n < 8 || n > 11 {
+			t.Errorf("the flood is told %d times in ten seconds", n)
+		}
+		time.Sleep(2 * time.Second)
+		synctest.Wait()
+		looked, dropped := 0, 0
+		for _, p := range w.broker.Log() {
+			var v struct{ Reason, Message string }
+			if p.Sent || p.Topic != "hikbridge/garage/result" || json.Unmarshal(p.Payload, &v) != nil {
+				continue
+			}
+			n := 0
+			if v.Reason == "flood" {
+				fmt.Sscan(v.Message, &n)
+				dropped += n
+			} else {
+				looked++
+			}
+		}
+		if looked+dropped != sent {
+			t.Errorf("%d verdicts and %d dropped of %d", looked, dropped, sent)
+		}
+	})
+}
+
 func TestWithoutABrokerRecordersAreReadAndNothingIsLost(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, map[string]nvrtest.Config{"garage": {}})

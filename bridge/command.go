@@ -136,9 +136,10 @@ func (g *gatekeeper) flooded(now time.Time) bool {
 	return g.spent > verdictRate
 }
 
-// flood gives, at most once a second, the verdict on what was dropped.
-func (g *gatekeeper) flood(now time.Time) *verdict {
-	if g.dropped == 0 || now.Sub(g.second) < time.Second {
+// flood gives the verdict on what was dropped since it was asked last, which is
+// once a second.
+func (g *gatekeeper) flood() *verdict {
+	if g.dropped == 0 {
 		return nil
 	}
 	n := g.dropped
