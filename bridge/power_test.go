@@ -216,3 +216,33 @@ func TestARecorderThatSaysOKAndStaysOnKeepsItsPower(t *testing.T) {
 		}
 	})
 }
+
+// A recorder that starts takes connections long before it answers, and some of its
+// ports are filtered: what is slow in a probe must not hold back what is known.
+func TestSafeIsTakenBackAtTheFirstSignOfLifeOfARecorderThatHangs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHome(t, homeSetup{power: func(p *bridge.PowerConfig) { p.Cut = "never" }})
+		h.press("shutdown", "right")
+		h.reaches("safe", 10*time.Minute)
+		time.Sleep(10 * time.Second)
+		h.recorder.SetWatts(nvrtest.Watts{Running: 0.4, Booting: 0.4, Halted: 0.4}) // the meter shows nothing
+		h.recorder.Fail(nvrtest.Fault{HalfOpen: true})
+		h.feed(false) // its own switch
+		before := h.recorder.Connections()
+		h.feed(true)
+		for h.recorder.Connections() == before {
+			time.Sleep(10 * time.Millisecond)
+		}
+		alive := time.Now()
+		h.reaches("attention", 10*time.Second)
+		for _, p := range h.broker.Log() {
+			if took := p.At.Sub(alive); p.Topic == "hikbridge/garage/safe_to_cut_power" && string(p.Payload) == "OFF" && took > -50*time.Millisecond {
+				if took > 100*time.Millisecond {
+					t.Errorf("safe was taken back %v after the first sign of life", took)
+				}
+				return
+			}
+		}
+		t.Error("safe wasn't taken back")
+	})
+}

@@ -73,16 +73,17 @@ func (k *keeper) probe(ctx context.Context, host string) {
 }
 
 // lookAt probes an address. Silence counts from the beginning of the look, life
-// from its end. Another address of the recorder, if there is one, can only add life.
+// from its end; but the gate is lowered at its first sign. Another address of the
+// recorder, if there is one, can only add life.
 func (k *keeper) lookAt(ctx context.Context, host, also string) {
 	e := power.Probe{At: k.now(), Sight: power.Uncertain}
 	var there nvr.Probe
 	var other sync.WaitGroup
 	if also != "" && also != host {
-		other.Go(func() { there = k.lookOnce(ctx, also) })
+		other.Go(func() { there = k.client.Probe(ctx, also, k.gate.lower) })
 	}
 	if host != "" {
-		seen := k.lookOnce(ctx, host)
+		seen := k.client.Probe(ctx, host, k.gate.lower)
 		e.Sight, e.HTTP = sightOf(seen.Sight), seen.HTTP
 	}
 	other.Wait()
@@ -95,15 +96,6 @@ func (k *keeper) lookAt(ctx context.Context, host, also string) {
 	if ctx.Err() == nil || e.Sight == power.Alive {
 		k.observe(e)
 	}
-}
-
-// lookOnce probes one address. Life there lowers the gate before anything is waited for.
-func (k *keeper) lookOnce(ctx context.Context, host string) nvr.Probe {
-	seen := k.client.Probe(ctx, host)
-	if seen.Sight == nvr.SightAlive {
-		k.gate.lower()
-	}
-	return seen
 }
 
 func sightOf(s nvr.Sight) power.Sight {
@@ -129,7 +121,7 @@ func (k *keeper) lookElsewhere(ctx context.Context, host, before string) string 
 		if other == host {
 			continue
 		}
-		if seen := k.client.Probe(ctx, other); seen.Sight == nvr.SightAlive {
+		if seen := k.client.Probe(ctx, other, k.gate.lower); seen.Sight == nvr.SightAlive {
 			k.observe(power.Probe{At: k.now(), Sight: power.Alive, HTTP: seen.HTTP})
 			return other
 		}

@@ -33,7 +33,10 @@ type Probe struct {
 // It sends no credentials, doesn't wait for other requests and takes 3.2 s at most
 // where Config.Dial ends with its context. A certificate isn't checked: an impostor
 // could only pretend that something lives.
-func (c *Client) Probe(ctx context.Context, host string) Probe {
+//
+// Alive is called at the first sign of life, before what is slower is waited for: a
+// recorder that starts takes connections long before it answers. It is called once at most.
+func (c *Client) Probe(ctx context.Context, host string, alive func()) Probe {
 	if _, err := netip.ParseAddr(host); err != nil {
 		return Probe{Evidence: "not a numeric address"}
 	}
@@ -45,7 +48,7 @@ func (c *Client) Probe(ctx context.Context, host string) Probe {
 			ports = append(ports, p)
 		}
 	}
-	looks := lookAt(ctx, c.dial, host, ports)
+	looks := lookAt(ctx, c.dial, host, ports, alive)
 	defer closeAll(looks)
 	p := Probe{Sight: together(looks)}
 	words := make([]string, len(ports))

@@ -150,7 +150,11 @@ func TestProbe(t *testing.T) {
 						tt.with(r)
 					}
 					began := time.Now()
-					got := c.Probe(t.Context(), "192.0.2.64")
+					var signs []time.Duration
+					got := c.Probe(t.Context(), "192.0.2.64", func() { signs = append(signs, time.Since(began)) })
+					if alive := got.Sight == nvr.SightAlive; alive && !slices.Equal(signs, []time.Duration{0}) || !alive && signs != nil {
+						t.Errorf("signs of life after %v", signs)
+					}
 					says := tt.says
 					if scheme == "https" {
 						says = strings.ReplaceAll(says, "80 ", "443 ")
@@ -181,12 +185,12 @@ func TestAProbeOfAPortThatIsLookedAtAnyway(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer c.Close()
-		got := c.Probe(t.Context(), "2001:db8::64")
+		got := c.Probe(t.Context(), "2001:db8::64", func() {})
 		slices.Sort(p.dialed)
 		if got.Sight != nvr.SightAlive || !got.HTTP || !slices.Equal(p.dialed, []string{"[2001:db8::64]:554", "[2001:db8::64]:8000"}) {
 			t.Errorf("%+v, %v", got, p.dialed)
 		}
-		if got := c.Probe(t.Context(), "recorder.example.org"); got.Sight != nvr.SightUncertain || len(p.dialed) != 2 {
+		if got := c.Probe(t.Context(), "recorder.example.org", func() {}); got.Sight != nvr.SightUncertain || len(p.dialed) != 2 {
 			t.Errorf("%+v, %v", got, p.dialed)
 		}
 	})
@@ -199,13 +203,13 @@ func TestAProbeWaitsForNobody(t *testing.T) {
 		all.Go(func() { c.Status(t.Context()) })
 		synctest.Wait()
 		began := time.Now()
-		if p := c.Probe(t.Context(), "192.0.2.10"); p.Sight != nvr.SightAlive || !p.HTTP || time.Since(began) != 0 {
+		if p := c.Probe(t.Context(), "192.0.2.10", func() {}); p.Sight != nvr.SightAlive || !p.HTTP || time.Since(began) != 0 {
 			t.Errorf("%+v after %v", p, time.Since(began))
 		}
 		r.Unplug()
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
-		if p := c.Probe(ctx, "192.0.2.10"); p.Sight != nvr.SightUncertain || time.Since(began) != time.Second {
+		if p := c.Probe(ctx, "192.0.2.10", func() {}); p.Sight != nvr.SightUncertain || time.Since(began) != time.Second {
 			t.Errorf("cut short: %+v after %v", p, time.Since(began))
 		}
 		all.Wait()
@@ -222,7 +226,7 @@ func TestProbesOfAShutdown(t *testing.T) {
 			look := func(after time.Duration, sight nvr.Sight, http bool) {
 				t.Helper()
 				time.Sleep(after)
-				if p := c.Probe(t.Context(), c.Address()); p.Sight != sight || p.HTTP != http {
+				if p := c.Probe(t.Context(), c.Address(), func() {}); p.Sight != sight || p.HTTP != http {
 					t.Errorf("%v: %+v", link, p)
 				}
 			}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 )
@@ -43,9 +44,9 @@ type look struct {
 	conn  net.Conn
 }
 
-// lookAt dials ports of a host, all at the same time. The connections are the
-// caller's to close.
-func lookAt(ctx context.Context, dial dialer, host string, ports []string) []look {
+// lookAt dials ports of a host, all at the same time, and calls alive at the first
+// sign of life, if there is one. The connections are the caller's to close.
+func lookAt(ctx context.Context, dial dialer, host string, ports []string, alive func()) []look {
 	type numbered struct {
 		int
 		look
@@ -55,9 +56,13 @@ func lookAt(ctx context.Context, dial dialer, host string, ports []string) []loo
 		go func() { came <- numbered{i, lookOnce(ctx, dial, net.JoinHostPort(host, port))} }()
 	}
 	looks := make([]look, len(ports))
+	tell := sync.OnceFunc(alive)
 	for range ports {
 		n := <-came
 		looks[n.int] = n.look
+		if n.sight == SightAlive {
+			tell()
+		}
 	}
 	return looks
 }
@@ -138,7 +143,7 @@ func ProbeHost(ctx context.Context, dial func(ctx context.Context, network, addr
 	if host == "" {
 		return SightUncertain // net.Dialer would take it for this host
 	}
-	looks := lookAt(ctx, dial, host, ports)
+	looks := lookAt(ctx, dial, host, ports, func() {})
 	closeAll(looks)
 	return together(looks)
 }
