@@ -398,6 +398,7 @@ func (b *Bridge) tellStrays() {
 	}
 	if n := b.site.mqtt.Stats().Dropped; n > b.unread {
 		b.site.cfg.Log.Warn("messages from the broker are dropped: too many at once, or too large", keyCount, n-b.unread)
+		b.site.verdict(discovery.SiteTarget, flooded(n-b.unread))
 		b.unread = n
 	}
 }

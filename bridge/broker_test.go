@@ -261,21 +261,43 @@ func TestAFloodIsToldEverySecondWhileItLasts(t *testing.T) {
 		}
 		time.Sleep(2 * time.Second)
 		synctest.Wait()
-		looked, dropped := 0, 0
-		for _, p := range w.broker.Log() {
-			var v struct{ Reason, Message string }
-			if p.Sent || p.Topic != "hikbridge/garage/result" || json.Unmarshal(p.Payload, &v) != nil {
-				continue
-			}
-			n := 0
-			if v.Reason == "flood" {
-				fmt.Sscan(v.Message, &n)
-				dropped += n
-			} else {
-				looked++
-			}
+		if looked, dropped := w.flooded(); looked+dropped != sent {
+			t.Errorf("%d verdicts and %d dropped of %d", looked, dropped, sent)
 		}
-		if looked+dropped != sent {
+	})
+}
+
+// flooded counts the verdicts on commands, and those that were dropped.
+func (w *world) flooded() (looked, dropped int) {
+	for _, p := range w.broker.Log() {
+		var v struct{ Reason, Message string }
+		if p.Sent || !strings.HasSuffix(p.Topic, "/result") || json.Unmarshal(p.Payload, &v) != nil {
+			continue
+		}
+		if v.Reason != "flood" {
+			looked++
+			continue
+		}
+		n := 0
+		fmt.Sscan(v.Message, &n)
+		dropped += n
+	}
+	return looked, dropped
+}
+
+// More than mqtt's inbox holds comes at once.
+func TestCommandsThatAreDroppedUnreadAreToldForTheSite(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, map[string]nvrtest.Config{"garage": {}})
+		w.start()
+		time.Sleep(time.Minute)
+		const sent = 20000
+		for range sent {
+			w.broker.Publish("hikbridge/command/garage/retry_sign_in", []byte("nonsense"), false)
+		}
+		time.Sleep(3 * time.Second)
+		synctest.Wait()
+		if looked, dropped := w.flooded(); looked+dropped != sent {
 			t.Errorf("%d verdicts and %d dropped of %d", looked, dropped, sent)
 		}
 	})

@@ -119,7 +119,7 @@ func (g *gatekeeper) check(now time.Time, t target, a action, payload []byte, re
 	if len(payload) == 0 {
 		return nil, e, false
 	}
-	if power.Action(a) != power.Cancel && g.flooded(now) {
+	if power.Action(a) != power.Cancel && g.full(now) {
 		g.dropped++
 		return nil, e, false
 	}
@@ -128,7 +128,7 @@ func (g *gatekeeper) check(now time.Time, t target, a action, payload []byte, re
 	return v, e, v.EventType == verdictAccepted
 }
 
-func (g *gatekeeper) flooded(now time.Time) bool {
+func (g *gatekeeper) full(now time.Time) bool {
 	if now.Sub(g.second) >= time.Second {
 		g.second, g.spent = now, 0
 	}
@@ -144,6 +144,11 @@ func (g *gatekeeper) flood() *verdict {
 	}
 	n := g.dropped
 	g.dropped = 0
+	return flooded(n)
+}
+
+// flooded tells of commands that nobody looked at.
+func flooded(n int) *verdict {
 	return &verdict{EventType: verdictRefused, Reason: "flood",
 		Message: fmt.Sprintf("%d commands dropped: at most %d a second are looked at", n, verdictRate)}
 }

@@ -453,7 +453,7 @@ func TestTheBridgesOwnTopicsAreNoInput(t *testing.T) {
 			h.broker.Publish("hikbridge/garage/"+topic, []byte(payload), true)
 		}
 		time.Sleep(5 * time.Minute)
-		if n := h.puts() + len(h.plug.Offs()) + len(h.plug.Ons()) + len(h.said()); n != 0 {
+		if n := h.requests() + len(h.plug.Offs()) + len(h.plug.Ons()) + len(h.said()); n != 0 {
 			t.Errorf("%d things were done", n)
 		}
 		h.broker.Cut("hikbridge")
@@ -585,8 +585,8 @@ func TestAMessageThatTheBrokerDoesNotTakeStopsNoSequence(t *testing.T) {
 				time.Sleep(time.Minute)
 				h.press("power_cycle", "right", "often")
 				time.Sleep(20 * time.Minute)
-				if h.puts() != 1 || len(h.plug.Offs()) != 1 || h.state() != "running" {
-					t.Errorf("%d requests, %d OFFs; states: %s", h.puts(), len(h.plug.Offs()), h.states())
+				if h.requests() != 1 || len(h.plug.Offs()) != 1 || h.state() != "running" {
+					t.Errorf("%d requests, %d OFFs; states: %s", h.requests(), len(h.plug.Offs()), h.states())
 				}
 				h.unharmed()
 				if name == "results" { // they aren't kept, so the connection is what is lost
@@ -621,8 +621,8 @@ func TestABrokerThatForbidsWhatPowerHangsOnGetsNoOff(t *testing.T) {
 				if len(h.plug.Offs()) > 0 || len(h.said()) > 0 && name == "safe" {
 					t.Errorf("%d OFFs, safe said %d times", len(h.plug.Offs()), len(h.said()))
 				}
-				if h.recorder.Power() != nvrtest.PowerHalted || h.puts() != 1 {
-					t.Errorf("the recorder: %v; %d requests", h.recorder.Power(), h.puts())
+				if h.recorder.Power() != nvrtest.PowerHalted || h.requests() != 1 {
+					t.Errorf("the recorder: %v; %d requests", h.recorder.Power(), h.requests())
 				}
 				h.unharmed()
 			})
@@ -651,8 +651,8 @@ func TestWrongCredentialsForTheBrokerHaveNoEffectOnPower(t *testing.T) {
 		if n := strings.Count(h.log.String(), "broker refuses the connection"); n != 1 {
 			t.Errorf("told %d times", n)
 		}
-		if len(h.plug.Offs()) > 0 || h.puts() != 1 {
-			t.Errorf("%d OFFs, %d requests", len(h.plug.Offs()), h.puts())
+		if len(h.plug.Offs()) > 0 || h.requests() != 1 {
+			t.Errorf("%d OFFs, %d requests", len(h.plug.Offs()), h.requests())
 		}
 		h.broker.Login("hikbridge", brokerPW)
 		h.reaches("running", 15*time.Minute)

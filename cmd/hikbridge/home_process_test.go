@@ -296,7 +296,7 @@ func newView(t *testing.T, broker, base string) *view {
 	t.Helper()
 	v := &view{latest: map[string]string{}}
 	client, err := mqtt.New(mqtt.Config{
-		URL: broker, ClientID: "view-of-" + base, Subscribe: []string{base + "/nvr/#", base + "/bridge/#"},
+		URL: broker, ClientID: "view-of-" + base, Subscribe: []string{base + "/nvr/#", base + "/bridge/#", base + "/site/#"},
 		Arrived: func(m mqtt.Incoming) bool {
 			v.hear(heard{time.Now(), strings.TrimPrefix(m.Topic, base+"/"), string(m.Payload), m.Retained})
 			return true
@@ -386,7 +386,7 @@ type verdict struct {
 
 func (v *view) verdicts() (all []verdict) {
 	for _, m := range v.heard() {
-		if m.topic == "nvr/result" {
+		if m.topic == "nvr/result" || m.topic == "site/result" {
 			r := verdict{at: m.at}
 			if err := json.Unmarshal([]byte(m.payload), &r); err != nil {
 				r.Type = err.Error()
