@@ -39,8 +39,8 @@ func playScenes(ctx context.Context, t *teller, garage, barn *nvrtest.Recorder) 
 				lasts(garage, 40, nvrtest.Alert{Type: "videoloss", Channel: 2})
 			}},
 		{40 * time.Second, "It is plugged in again.", func() { garage.SetCamera(nvrtest.IP(2), true, "connect") }},
-		{30 * time.Second, "The barn's recorder loses its network.", barn.Unplug},
-		{50 * time.Second, "Its network is back.", barn.Plug},
+		{30 * time.Second, "The garage's recorder loses its network.", garage.Unplug},
+		{50 * time.Second, "Its network is back.", garage.Plug},
 		{40 * time.Second, "A disk of the garage's recorder fails. The recorder says so, and the bridge looks at the disks at once.",
 			func() {
 				garage.SetDiskStatus(1, "error")
