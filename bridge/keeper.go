@@ -192,6 +192,9 @@ func (k *keeper) receive(ctx context.Context, m any) {
 		k.step(ctx, m)
 	case power.Relay:
 		k.sight.heard = time.Now()
+		if m.State != power.RelayOn {
+			k.sight.read = time.Time{} // what was read before is no figure of now
+		}
 		k.step(ctx, m)
 	case power.Reading:
 		k.sight.heard = time.Now()

@@ -124,6 +124,9 @@ func (r *recorder) streamEnds(m streamEnded) {
 		s.since, s.lost = m.at, m.at
 	}
 	s.cancel()
+	if errors.Is(m.err, context.Canceled) {
+		m.err = nil // we hung up
+	}
 	s.cancel, s.open, s.err = nil, false, m.err
 	pause := reopenPause(m.err, s.tries)
 	s.next = m.at.Add(pause - rand.N(pause/5+1))

@@ -246,3 +246,32 @@ func TestSafeIsTakenBackAtTheFirstSignOfLifeOfARecorderThatHangs(t *testing.T) {
 		t.Error("safe wasn't taken back")
 	})
 }
+
+func TestASequenceLeavesNoFalseTraces(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHome(t, homeSetup{})
+		before := h.value("hikbridge/garage/last_boot")
+		h.press("power_cycle", "right")
+		h.reaches("confirming", time.Minute)
+		time.Sleep(3 * time.Second)
+		for _, p := range h.broker.Log() {
+			if !p.Sent && p.Topic == "hikbridge/garage/connection" && string(p.Payload) != "ON" && p.At.After(time.Now().Add(-time.Minute)) {
+				t.Errorf("connection %s at %v, while it answers", p.Payload, p.At)
+			}
+		}
+		h.reaches("running", 15*time.Minute)
+		synctest.Wait()
+		if got := h.value("hikbridge/garage/last_boot"); got == before {
+			t.Errorf("last boot is still %s", got)
+		}
+		time.Sleep(time.Minute)
+		if s := h.log.String(); strings.Contains(s, "no events come") {
+			t.Errorf("a stream that we closed is trouble:\n%s", h.tail())
+		}
+		for _, s := range h.action().Steps {
+			if strings.HasPrefix(s.What, "powering_on") && s.Watts != nil {
+				t.Errorf("%v W while the relay is off", *s.Watts)
+			}
+		}
+	})
+}

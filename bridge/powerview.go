@@ -47,7 +47,7 @@ func (k *keeper) view(w power.Watch) powerView {
 	v := powerView{
 		Ask: polls && k.stop == nil, Listen: polls, SignIn: w.SignIn && k.maySignIn(now),
 		State: k.machine.State(), Why: k.machine.Why(), Sentence: clip(k.machine.Status()), Proof: k.machine.Proof(),
-		Needs: k.needs(), Looked: k.probes != nil, Answers: k.sight.last.Sight == power.Alive,
+		Needs: k.needs(), Looked: k.probes != nil && !k.sight.last.At.Wall.IsZero(), Answers: k.sight.last.Sight == power.Alive,
 		Blockers: blockers(k.machine.Findings()), Drill: m.Learned, Support: k.supportWord(m), Finish: k.finish(m),
 	}
 	if a := k.book.last(); a != nil {
@@ -196,6 +196,7 @@ func (r *recorder) obey(v powerView) {
 		r.plan.restart(time.Now())
 		r.hold, r.live.silent = time.Time{}, 0
 		r.live.answers, r.live.asked = false, false
+		r.live.boot, r.live.status = time.Time{}, nil // it may have started anew
 	}
 }
 
