@@ -92,7 +92,7 @@ const attentionAdvice = "Look at the recorder; its Status says what to do."
 
 // needTexts are the reasons whose sentence isn't Status.
 var needTexts = map[string]reason{
-	"waits_for_power": {Text: "The recorder is off, and its power is owed", Advice: "Switch its power off and on, so that it starts again."},
+	"waits_for_power": {Text: "The recorder is off and is to run again, but nobody switches its plug", Advice: "Switch its power off and on, so that it starts again."},
 	"plug":            {Text: "The plug doesn't report that it is on", Advice: "Look at the plug; the bridge goes on trying."},
 	"drill_due":       {Text: "The recorder has other firmware than at its last shutdown drill", Advice: "Do the drill again while somebody is at the recorder."},
 	"unclean_stop":    {Text: "The recorder's log tells of an unclean stop after it was called safe to cut", Advice: "The plug isn't switched off any more until a drill has passed; please report it."},
