@@ -179,7 +179,7 @@ func diskRows(d Disk) []row {
 	return []row{
 		{key: DiskKey(d.ID), name: name, platform: Sensor, class: classEnum, category: Diagnostic, icon: "mdi:harddisk",
 			options: DiskStates(), attributes: true, told: always},
-		{key: DiskUsedKey(d.ID), name: name + " used", platform: Sensor, unit: percent, stateClass: measurement, category: Diagnostic,
+		{key: DiskUsedKey(d.ID), name: name + " used", platform: Sensor, unit: percent, stateClass: measurement, category: Diagnostic, icon: "mdi:chart-donut",
 			told: d.Used},
 		{key: DiskSizeKey(d.ID), name: name + " size", platform: Sensor, class: classDataSize, unit: gigabytes, category: Diagnostic,
 			disabled: true, told: d.Size},
