@@ -241,10 +241,10 @@ func TestFaultItComesBackByItselfWhilePresumedOff(t *testing.T) {
 	})
 }
 
-// firstAfter is what the bridge told first of the recorder after a moment.
+// firstAfter is what the bridge told first of the recorder from a moment on.
 func (h *home) firstAfter(t time.Time) string {
 	for _, p := range h.broker.Log() {
-		if !p.Sent && p.Packet == "PUBLISH" && p.At.After(t) && strings.HasPrefix(p.Topic, "hikbridge/garage/") &&
+		if !p.Sent && p.Packet == "PUBLISH" && !p.At.Before(t) && strings.HasPrefix(p.Topic, "hikbridge/garage/") &&
 			!(strings.HasSuffix(p.Topic, "/safe_to_cut_power") && string(p.Payload) == "ON") {
 			return p.Topic + " " + string(p.Payload)
 		}

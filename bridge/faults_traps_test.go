@@ -129,6 +129,24 @@ func TestTrap21aThePlugFallsSilentWhileItIsSafe(t *testing.T) {
 	})
 }
 
+func TestTrap21aThePlugLeavesTheNetworkWhileItIsSafe(t *testing.T) {
+	for _, name := range []string{"tasmota", "shelly2", "zigbee2mqtt"} {
+		t.Run(name, func(t *testing.T) {
+			inHome(t, homeSetup{plug: preset(name), power: keepsOn}, func(t *testing.T, h *home) {
+				h.press("shutdown", "right")
+				h.reaches("safe", 6*time.Minute)
+				time.Sleep(time.Minute)
+				left := time.Now()
+				h.plug.Away(true)
+				time.Sleep(time.Second)
+				if got := h.value("hikbridge/garage/safe_to_cut_power"); got != "OFF" || h.firstAfter(left) != "hikbridge/garage/safe_to_cut_power OFF" {
+					t.Errorf("a second later: %s; first came %s", got, h.firstAfter(left))
+				}
+			})
+		})
+	}
+}
+
 func TestTrap28ItTakesFourMinutesToGoDown(t *testing.T) {
 	inHome(t, homeSetup{recorder: manner(nvrtest.Manner{After: 4 * time.Minute})}, func(t *testing.T, h *home) {
 		h.press("power_cycle", "right")
