@@ -731,3 +731,16 @@ func TestTheHomeAfterADrill(t *testing.T) {
 		h.needs()
 	})
 }
+
+func TestADrillPassedByTheMeterLearnsWhatAHaltedRecorderDraws(t *testing.T) {
+	inHome(t, homeSetup{}, func(t *testing.T, h *home) {
+		h.drills()
+		h.reaches("off", 20*time.Minute)
+		h.reaches("running", 5*time.Minute)
+		h.says("report", h.report(), "halted               0.4 W", "off at or below      1.0 W")
+		time.Sleep(20 * time.Minute)    // readings of a running recorder
+		h.press("power_cycle", "often") // nothing is unknown of the right any more
+		h.reaches("off", 6*time.Minute)
+		h.reaches("running", 5*time.Minute)
+	})
+}
