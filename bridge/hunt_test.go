@@ -242,3 +242,16 @@ func TestAJournalOfALaterVersionIsKept(t *testing.T) {
 		}
 	})
 }
+
+func TestARecorderThatAnswersIsConnectedWhileItGoesDown(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHome(t, homeSetup{noPlug: true, recorder: nvrtest.Config{Halt: nvrtest.Halt{Manner: nvrtest.Manner{Ignored: true}}}})
+		h.press("shutdown", "right")
+		h.reaches("attention", 10*time.Minute)
+		for _, p := range h.broker.Log() {
+			if !p.Sent && p.Packet == "PUBLISH" && p.Topic == "hikbridge/garage/connection" && string(p.Payload) == "OFF" {
+				t.Errorf("disconnected at %v", p.At)
+			}
+		}
+	})
+}

@@ -20,7 +20,7 @@ type powerView struct {
 	Sentence string
 	Proof    power.Proof
 	Needs    []reason
-	// Looked says that probes run, Answers that the last one saw life.
+	// Looked says that probes run and have seen something, Answers that it was life.
 	Looked, Answers bool
 	Blockers        []Blocker
 	Last            *Action
@@ -47,7 +47,7 @@ func (k *keeper) view(w power.Watch) powerView {
 	v := powerView{
 		Ask: polls && k.stop == nil, Listen: polls, SignIn: w.SignIn && k.maySignIn(now),
 		State: k.machine.State(), Why: k.machine.Why(), Sentence: clip(k.machine.Status()), Proof: k.machine.Proof(),
-		Needs: k.needs(), Looked: k.probes != nil && !k.sight.last.At.Wall.IsZero(), Answers: k.sight.last.Sight == power.Alive,
+		Needs: k.needs(), Looked: k.probes != nil && k.sight.last.Sight != "", Answers: k.sight.last.Sight == power.Alive,
 		Blockers: blockers(k.machine.Findings()), Drill: m.Learned, Support: k.supportWord(m), Finish: k.finish(m),
 	}
 	if a := k.book.last(); a != nil {
