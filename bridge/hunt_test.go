@@ -255,3 +255,17 @@ func TestARecorderThatAnswersIsConnectedWhileItGoesDown(t *testing.T) {
 		}
 	})
 }
+
+func TestARestartPublishesNoEmptyState(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHome(t, homeSetup{noPlug: true})
+		h.stop()
+		h.start()
+		time.Sleep(time.Minute)
+		for _, p := range h.broker.Log() {
+			if !p.Sent && p.Packet == "PUBLISH" && strings.HasPrefix(p.Topic, "hikbridge/garage/") && len(p.Payload) == 0 {
+				t.Errorf("%s is empty at %v", p.Topic, p.At)
+			}
+		}
+	})
+}

@@ -138,6 +138,9 @@ func (k *keeper) finish(m power.Memory) time.Time {
 // powerValues are the values of a recorder's power, by key.
 func (r *recorder) powerValues(v map[string]value) {
 	p := &r.power
+	if p.State == "" {
+		return // the keeper hasn't spoken yet: unknown
+	}
 	v[discovery.KeyPowerState] = value{string(p.State), map[string]any{"reason": string(p.Why)}}
 	v[discovery.KeyProof] = value{state: string(p.Proof)}
 	v[discovery.KeyShutdownSupport] = value{state: p.Support}
