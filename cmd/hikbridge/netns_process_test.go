@@ -18,6 +18,7 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+	"time"
 )
 
 // netns is a network of its own, with one cable to this machine. With the cable
@@ -175,4 +176,32 @@ func command(name string, args ...string) error {
 		return fmt.Errorf("%s %s: %w: %s", name, strings.Join(args, " "), err, bytes.TrimSpace(out))
 	}
 	return nil
+}
+
+func TestACableThatIsOutIsSilence(t *testing.T) {
+	var name string
+	t.Run("in, out and in again", func(t *testing.T) {
+		n := newNetns(t)
+		name = n.name
+		n.listen(t, 80).Close()
+		for _, in := range []bool{true, false, true} {
+			if err := n.plug(in); err != nil {
+				t.Fatal(err)
+			}
+			c, err := net.DialTimeout("tcp", n.address+":80", 10*time.Second)
+			if err == nil {
+				c.Close()
+			}
+			want := syscall.EHOSTUNREACH
+			if in {
+				want = syscall.ECONNREFUSED
+			}
+			if !errors.Is(err, want) {
+				t.Errorf("cable in: %v, dial: %v", in, err)
+			}
+		}
+	})
+	if _, err := os.Stat(filepath.Join(netnsDir, name)); name != "" && err == nil {
+		t.Errorf("%s is left", name)
+	}
 }

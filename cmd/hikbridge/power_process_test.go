@@ -3,11 +3,13 @@
 package main_test
 
 import (
+	"bytes"
 	"errors"
 	"flag"
 	"fmt"
 	"io/fs"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -29,9 +31,10 @@ var stopped = flag.Duration("stopped", 40*time.Second, "how long SIGSTOP lasts")
 const mostRecords = 13
 
 // The built bridge before simulated recorders whose network really goes dead, with
-// Mosquitto, in real time. Each test is a home of its own, and as all of them wait most of the
-// time, all run at once.
+// Mosquitto, in real time. Each test is a home of its own, and as all of them wait
+// most of the time, all run at once: in 4 minutes.
 func TestPowerAsProcesses(t *testing.T) {
+	newNetns(t) // skipped at once where there can't be any
 	binary := build(t, "hikbridge/cmd/hikbridge")
 	broker, _ := mosquitto(t)
 	tests := map[string]func(*testing.T, homeSetup){
@@ -250,7 +253,7 @@ func killAtRecord(t *testing.T, s homeSetup, n int) {
 			t.Errorf("an OFF arrived %v after the kill", c.At.Sub(killed))
 		}
 	}
-	putsBefore := h.puts()
+	before, intended := h.puts(), h.recorded("intent: ")
 	again := time.Now()
 	h.run()
 	eventually(t, 20*time.Second, "the bridge is back", func() bool { return h.said("OFF", again).After(again) && h.online() })
@@ -258,9 +261,15 @@ func killAtRecord(t *testing.T, s homeSetup, n int) {
 	if on := h.said("ON", again); !on.IsZero() && on.Sub(again) < proofTakes {
 		t.Errorf("safe %v after the start; a proof takes %v%s", on.Sub(again), proofTakes, h.tale())
 	}
+	switch puts := h.puts(); {
+	case !intended && puts > 0:
+		t.Errorf("%d requests, and no intent was recorded%s", puts, h.tale())
+	case before > 0 && puts != before:
+		t.Errorf("%d requests after the start: repeated from memory%s", puts-before, h.tale())
+	}
 	h.check()
 	t.Logf("record %d: killed in %s after %v, safe off %v later, %d+%d PUTs, %d OFFs, then %s after %v: %s", n, state, killed.Sub(began).Round(time.Second),
-		safeOff.Round(time.Millisecond), putsBefore, h.puts()-putsBefore, len(h.plug.Offs()), final, time.Since(again).Round(time.Second), h.states())
+		safeOff.Round(time.Millisecond), before, h.puts()-before, len(h.plug.Offs()), final, time.Since(again).Round(time.Second), h.states())
 }
 
 // killInSafe kills the bridge while Home Assistant shows that power may be cut.
@@ -301,6 +310,16 @@ func (h *home) waitForRecord(n int, over func() bool) (have int) {
 			h.t.Fatalf("%d records%s", have, h.tale())
 		}
 	}
+}
+
+// recorded says whether a word stands in the journal.
+func (h *home) recorded(word string) bool {
+	h.t.Helper()
+	found, err := journal.Read(h.journal())
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	return slices.ContainsFunc(found.Records, func(r []byte) bool { return bytes.Contains(r, []byte(word)) })
 }
 
 // settles waits until the recorder runs again and is verified.
