@@ -23,6 +23,8 @@ import (
 const (
 	// offDelay is after how long Home Assistant lets *safe* end by itself.
 	offDelay = 9 * time.Second
+	// goingDown is how long a recorder is watched before it is asked once more.
+	goingDown = 90 * time.Second
 	// proofTakes is the least time of a proof: dwell and settle.
 	proofTakes = 45 * time.Second
 )
@@ -204,15 +206,27 @@ func (h *home) safeAfterShutdown() {
 
 func (h *home) journal() string { return filepath.Join(h.state, "power-nvr.journal") }
 
-// puts are the requests to shut down or to restart that arrived.
-func (h *home) puts() int {
-	n := 0
-	for _, q := range h.recorder.Requests() {
-		if q.Method == "PUT" && q.Credentials && q.Status != 401 && (strings.Contains(q.Path, "System/shutdown") || strings.Contains(q.Path, "System/reboot")) {
-			n++
+// puts counts the requests to shut down or to restart that arrived.
+func (h *home) puts() int { return len(h.requested()) }
+
+// putSince is how long after a moment the first of them arrived.
+func (h *home) putSince(t time.Time) time.Duration {
+	for _, at := range h.requested() {
+		if at.After(t) {
+			return at.Sub(t)
 		}
 	}
-	return n
+	return 0
+}
+
+func (h *home) requested() (all []time.Time) {
+	for _, q := range h.recorder.Requests() {
+		power := strings.Contains(q.Path, "System/shutdown") || strings.Contains(q.Path, "System/reboot")
+		if q.Method == "PUT" && q.Credentials && q.Status != 401 && power {
+			all = append(all, q.At)
+		}
+	}
+	return all
 }
 
 // check looks at what must hold whatever happened.
