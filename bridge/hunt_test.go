@@ -153,11 +153,10 @@ func TestABrokerThatIsDownFillsNoLog(t *testing.T) {
 
 func TestACancelDoesNotOvertakeTheCommandThatItIsAbout(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		slow := false
+		var slow atomic.Bool
 		made := func(b *bridge.Bridge) {
 			b.SlowJournal("garage", func(content []byte) {
-				if strings.Contains(string(content), "checking: check") && !slow {
-					slow = true
+				if strings.Contains(string(content), "checking: check") && slow.CompareAndSwap(false, true) {
 					time.Sleep(5 * time.Second)
 				}
 			})
@@ -169,8 +168,8 @@ func TestACancelDoesNotOvertakeTheCommandThatItIsAbout(t *testing.T) {
 		time.Sleep(time.Second)
 		h.press("cancel")
 		time.Sleep(2 * time.Minute)
-		if !slow || h.asked() {
-			t.Errorf("slow %v, shut down %v; results: %s", slow, h.asked(), h.results("garage"))
+		if !slow.Load() || h.asked() {
+			t.Errorf("slow %v, shut down %v; results: %s", slow.Load(), h.asked(), h.results("garage"))
 		}
 	})
 }
