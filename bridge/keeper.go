@@ -66,8 +66,8 @@ type keeper struct {
 	model   string      // of the recorder
 }
 
-// newKeeper opens the recorder's journal. ErrVersion is an error; a journal that
-// can't be used otherwise is not: its owner must still be able to switch on.
+// newKeeper makes a recorder's keeper. Its journal is opened by run; one that can't be
+// used is no reason not to start: its owner must still be able to switch on.
 func newKeeper(c RecorderConfig, s *site, client *nvr.Client) (*keeper, error) {
 	p, err := c.Power.plug(s.cfg.Topic, c.Name)
 	if err != nil {

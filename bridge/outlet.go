@@ -73,14 +73,20 @@ func (k *keeper) send(orders []plug.Message, still func() bool) error {
 	return nil
 }
 
-// ask puts questions to the plug. That they can't be sent shows in what it doesn't
-// tell, and the broker's absence is in the diary already.
-func (k *keeper) ask(questions []plug.Message) (sent bool) {
-	err := k.send(questions, func() bool { return true })
+// ask puts questions to the plug; at is when the first of them left. That they can't
+// be sent shows in what it doesn't tell, and the broker's absence is in the diary
+// already.
+func (k *keeper) ask(questions []plug.Message) (at power.Instant, sent bool) {
+	err := k.send(questions, func() bool {
+		if at.Wall.IsZero() {
+			at = k.now()
+		}
+		return true
+	})
 	if err != nil {
 		k.log.Debug("the plug couldn't be asked", keyError, err)
 	}
-	return err == nil
+	return at, err == nil && len(questions) > 0
 }
 
 // switchTo gives an order, which is tried again if the machine still wants it.
@@ -119,8 +125,7 @@ func (k *keeper) askPlug(ctx context.Context) {
 		return
 	}
 	k.asked = time.Now()
-	at := k.now()
-	if k.ask(k.plug.AskNow()) {
+	if at, sent := k.ask(k.plug.AskNow()); sent {
 		k.step(ctx, power.Asked{At: at})
 	}
 }

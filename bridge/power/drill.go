@@ -84,16 +84,20 @@ func (m *Machine) drillMeasured(r metered) {
 	}
 }
 
-// learnHalted keeps the readings of the minute before a cut, and how long the
-// recorder took to fall silent.
+// learnHalted keeps the readings of the last minute before a cut in which it had
+// halted, and how long the recorder took to fall silent.
 func (m *Machine) learnHalted() {
 	d := &m.d.Seq.Drill
 	if m.d.Seq.Action != Drill {
 		return
 	}
 	d.Halted = nil
+	from := m.seen.from
+	if m.d.Seq.CutBy == ProofPower {
+		from = m.seen.low.from // a cut may follow so soon that it still ran a minute before
+	}
 	for _, r := range m.seen.recent[:min(m.seen.n, len(m.seen.recent))] {
-		if m.now.since(r.at) <= time.Minute {
+		if m.now.since(r.at) <= time.Minute && r.at.Mono >= from.Mono {
 			d.Halted = append(d.Halted, r.watts)
 		}
 	}

@@ -1770,7 +1770,7 @@ func TestFactsThatDontComeAreUnknown(t *testing.T) {
 	b.at("checking")
 	b.pass(1)
 	b.at("running")
-	b.gave(power.Shutdown, power.Declined, "identity")
+	b.gave(power.Shutdown, power.Declined, "sign_in")
 	b.collected(b.facts()) // too late
 	b.at("running")
 
@@ -1782,7 +1782,7 @@ func TestFactsThatDontComeAreUnknown(t *testing.T) {
 	b.at("shutting_down")
 	b.pass(1)
 	b.at("running")
-	b.gave(power.Shutdown, power.Undone, "identity")
+	b.gave(power.Shutdown, power.Undone, "sign_in")
 }
 
 func TestAnAnswerThatIsntWaitedForDoesNothing(t *testing.T) {

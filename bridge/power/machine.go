@@ -143,6 +143,7 @@ func Restore(c Config, now Instant, records []Record, damaged bool) (*Machine, O
 		m.damaged = true
 		m.d = Memory{State: Running, Number: min(m.d.Number, maxNumber), Serial: m.d.Serial, Firmware: m.d.Firmware}
 	}
+	m.seen.number = 1 // 0 passes no gate
 	m.seen.relay = RelayUnknown
 	m.seen.unanswered = now
 	m.seen.supplyBad = true

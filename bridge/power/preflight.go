@@ -109,18 +109,21 @@ func Preflight(f Facts, c Circumstances) []Finding {
 		}
 	}
 	drilled := c.Learned.on(f.Firmware)
-	switch {
-	case f.Serial == "":
-		add(Hard, "identity", "The recorder didn't tell its serial number.", "Wait until it answers.", "")
-	case c.Serial != "" && f.Serial != c.Serial:
-		add(Hard, "identity", "Another device answers at this address.", "Correct the address, or forget the old recorder with purge.", f.Serial)
-	}
 	switch f.SignIn {
 	case SignInOK:
 	case SignInDenied:
 		add(Hard, "sign_in", "The recorder doesn't accept the account now.", "Correct the password, or wait until the lock ends.", f.SignInEvidence)
 	default:
 		add(Hard, "sign_in", "It isn't known whether the recorder accepts the account.", "Wait until it answers.", f.SignInEvidence)
+	}
+	if len(found) > 0 {
+		return found // nobody was asked anything else
+	}
+	switch {
+	case f.Serial == "":
+		add(Hard, "identity", "The recorder didn't tell its serial number.", "Wait until it answers.", "")
+	case c.Serial != "" && f.Serial != c.Serial:
+		add(Hard, "identity", "Another device answers at this address.", "Correct the address, or forget the old recorder with purge.", f.Serial)
 	}
 	switch {
 	case f.Right.Told == No:

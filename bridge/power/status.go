@@ -222,7 +222,7 @@ func (m *Machine) Needs() []string {
 	add(m.tries > cutTries, "plug")
 	add(m.d.Learned.Passed && m.d.Firmware != "" && m.d.Learned.Firmware != m.d.Firmware, "drill_due")
 	add(m.d.NoCuts, "unclean_stop")
-	add(m.looping, "too_many_starts")
+	add(m.looping && m.now.since(m.started) < quietStart, "too_many_starts")
 	add(m.broken, "journal")
 	return all
 }

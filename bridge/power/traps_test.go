@@ -471,7 +471,7 @@ func TestT12AShutdownThatIsRefusedInStillOnChangesNothing(t *testing.T) {
 	s.press(power.Shutdown)
 	s.is("checking")
 	s.reach("attention(still_on)", sec(30))
-	s.gave(power.Declined, power.Shutdown, "identity")
+	s.gave(power.Declined, power.Shutdown, "sign_in")
 	s.stays("attention(still_on)", 2*time.Hour)
 	s.counts("put", 1)
 	s.never(off...)
