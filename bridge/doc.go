@@ -37,8 +37,8 @@
 // effects brought (effects.go). Each goes through Step and commit: lower, switch
 // on, record, tell, effect. *Safe* and an OFF pass the gate (gate.go), which a sign
 // of life or a moved relay lowers from its own goroutine, whatever the keeper waits
-// for. Records go into the recorder's journal, from which the log book is made
-// (logbook.go) and after a restart the machine. What is to be shown, and whether
+// for. Records go into the recorder's journal (records.go), from which the log book is
+// made (logbook.go) and after a restart the machine. What is to be shown, and whether
 // the recorder may be asked anything, goes to the recorder's loop (powerview.go).
 //
 // # Who owns what

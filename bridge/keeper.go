@@ -2,9 +2,7 @@ package bridge
 
 import (
 	"context"
-	"errors"
 	"log/slog"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -80,52 +78,6 @@ func newKeeper(c RecorderConfig, s *site, client *nvr.Client) (*keeper, error) {
 	}
 	k.gate = &gate{revoke: k.revoke}
 	return k, nil
-}
-
-// open reads the journal and makes the machine.
-func (k *keeper) open() power.Output {
-	var entries []journalEntry
-	log, found, err := journal.Open(journalPath(k.site.cfg.StateDir, k.cfg.Name))
-	if err == nil {
-		k.journal, k.append = log, orAppend(k.append, log)
-		k.damaged = found.Damaged
-		var foreign error
-		entries, foreign = readEntries(found.Records)
-		if foreign != nil {
-			k.damaged = true
-			foreign = errors.Join(foreign, keepForeign(k.site.cfg.StateDir, k.cfg.Name))
-		}
-		if found.Torn > 0 {
-			k.log.Warn("the journal's last record was cut short; it was never acted on", keyCount, found.Torn)
-		}
-		err = errors.Join(found.Unwritable, foreign)
-	} else {
-		k.damaged = true
-		k.append = func([]byte) error { return err }
-	}
-	if err != nil || k.damaged {
-		k.log.Error("the journal can't be used as it is", keyError, errors.Join(err, damage(k.damaged)))
-	}
-	for _, e := range entries {
-		k.book.add(e)
-	}
-	m, out := power.Restore(k.cfg.Power.machine(k.plug), k.now(), powerRecords(entries), k.damaged)
-	k.machine = m
-	return out
-}
-
-func damage(damaged bool) error {
-	if damaged {
-		return journal.ErrDamaged
-	}
-	return nil
-}
-
-func orAppend(f func([]byte) error, log *journal.Log) func([]byte) error {
-	if f != nil {
-		return f
-	}
-	return log.Append
 }
 
 // run keeps the power until ctx is done, and returns when all that it started has
@@ -278,77 +230,6 @@ func (k *keeper) commit(ctx context.Context, out power.Output) {
 	k.follow(ctx)
 }
 
-// write makes a record durable.
-func (k *keeper) write(out power.Output) power.Commit {
-	e := k.entry(out)
-	content := e.encode()
-	began := time.Now()
-	var err error
-	switch {
-	case k.damaged && k.machine.Damaged():
-		err = journal.ErrDamaged
-	case k.damaged:
-		err = k.compact(e)
-	default:
-		if k.size > compactAt && k.compact(e) == nil { // else it can wait until the disk has room
-			break
-		}
-		if err = k.append(content); errors.Is(err, journal.ErrFull) {
-			err = k.compact(e)
-		}
-	}
-	if err != nil {
-		k.log.Error("a record can't be written", keyError, err, keyReason, strings.Join(out.Record.What, "; "))
-		return power.Failed
-	}
-	k.damaged = false
-	k.size += len(content)
-	before := k.book.open
-	k.book.add(e)
-	k.reportDrill(before, out.Record.Memory)
-	if time.Since(began) > lateAfter {
-		return power.Late
-	}
-	return power.Durable
-}
-
-// compact writes the journal anew: the log book and this record, which holds all
-// that a restart needs.
-func (k *keeper) compact(last journalEntry) error {
-	if k.journal == nil {
-		return journal.ErrDamaged
-	}
-	var keep [][]byte
-	for _, e := range append(k.book.kept(), last) {
-		keep = append(keep, e.encode())
-	}
-	if err := k.journal.Compact(keep); err != nil {
-		return err
-	}
-	k.size = 0
-	return nil
-}
-
-// entry adds to a record what the log book tells.
-func (k *keeper) entry(out power.Output) journalEntry {
-	e := journalEntry{Version: journalVersion, Record: out.Record, Proof: k.machine.Proof()}
-	if len(k.machine.Findings()) > 0 {
-		e.Findings = k.machine.Findings()
-	}
-	if len(k.machine.Verification()) > 0 {
-		e.Verification = k.machine.Verification()
-	}
-	if w, ok := k.sight.watts(time.Now()); ok {
-		e.Watts = &w
-	}
-	for _, a := range out.Answers {
-		if a.Type != power.Accepted {
-			e.Ends = append(e.Ends, a)
-		}
-	}
-	return e
-}
-
 // tell publishes verdicts and outcomes, and shows how it stands.
 func (k *keeper) tell(out power.Output) {
 	for _, a := range out.Answers {
@@ -463,32 +344,4 @@ func (k *keeper) observe(e power.Event) {
 	if !k.mail.post(urgent, e) && urgent {
 		k.mail.behind(e) // life must not get lost
 	}
-}
-
-// latest is a value that one goroutine sets and another one reads when it changed.
-type latest[T any] struct {
-	changed chan struct{} // of capacity 1
-
-	mu    sync.Mutex
-	value T
-}
-
-func newLatest[T any](v T) *latest[T] {
-	return &latest[T]{changed: make(chan struct{}, 1), value: v}
-}
-
-func (l *latest[T]) set(v T) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.value = v
-	select {
-	case l.changed <- struct{}{}:
-	default:
-	}
-}
-
-func (l *latest[T]) get() T {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.value
 }
