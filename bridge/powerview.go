@@ -111,6 +111,9 @@ func (k *keeper) supportWord(m power.Memory) string {
 	return discovery.SupportUnknown
 }
 
+// quickWatts is what the meter must read at most for a proof without a long silence.
+const quickWatts = 3
+
 // finish guesses when the recorder is proven off, or runs again, by what a drill
 // taught; zero when nothing is on its way there.
 func (k *keeper) finish(m power.Memory) time.Time {
@@ -120,6 +123,9 @@ func (k *keeper) finish(m power.Memory) time.Time {
 		toSilence, gap, boot = time.Minute, time.Minute, 2*time.Minute
 	}
 	proven := max(k.cfg.Power.Timers.Quiet, 3*time.Minute) + 30*time.Second
+	if l.Passed && !l.Blind && l.Halted > 0 && l.OffWatts <= quickWatts {
+		proven = 45 * time.Second
+	}
 	left := map[power.State]time.Duration{
 		power.Checking: 20*time.Second + toSilence + proven, power.CountingDown: 10*time.Second + toSilence + proven,
 		power.ShuttingDown: toSilence + proven, power.Confirming: toSilence + proven, power.Cutting: 20 * time.Second,

@@ -67,7 +67,8 @@
 // (on, off, unavailable) and power, a bare number or {"watts":0.4,"at":…}, where at
 // is when it was measured (RFC 3339, or seconds since 1970) and is the stamp.
 // Neither can be asked for and what is retained tells nothing, so both are to be
-// sent again and again: power every few seconds, state at least once a minute.
+// sent again and again: power every few seconds and state after each,
+// since a reading counts only with a relay that is told at most 15 s later.
 // The bridge doesn't switch such a plug unless it is given a CommandTopic. The free
 // form names all topics and fields.
 package plug
