@@ -582,7 +582,7 @@ func TestAMessageThatTheBrokerDoesNotTakeStopsNoSequence(t *testing.T) {
 					h.broker.CloseOn(topic)
 				}
 				h.broker.Cut("hikbridge")
-				time.Sleep(time.Minute)
+				time.Sleep(5 * time.Minute) // it finds out what the broker doesn't take, one by one
 				h.press("power_cycle", "right", "often")
 				time.Sleep(20 * time.Minute)
 				if h.requests() != 1 || len(h.plug.Offs()) != 1 || h.state() != "running" {

@@ -3,6 +3,7 @@ package bridge
 import (
 	"context"
 	"log/slog"
+	"reflect"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -259,7 +260,9 @@ func (k *keeper) follow(ctx context.Context) {
 		k.probes()
 		k.probes = nil
 	}
-	k.shown.set(k.view(w))
+	if v := k.view(w); !reflect.DeepEqual(v, k.shown.get()) {
+		k.shown.set(v)
+	}
 }
 
 // routine does what comes by time: the machine's wake, safe, questions to the plug.

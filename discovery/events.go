@@ -3,6 +3,7 @@ package discovery
 import (
 	"slices"
 	"strings"
+	"sync"
 )
 
 // place is which device an event is told of; the zero value is neither.
@@ -136,12 +137,20 @@ func reserved(key string) bool {
 	return slices.ContainsFunc(others, func(r row) bool { return r.key == key })
 }
 
+// eventByWord is the table for looking up, which happens with each event.
+var eventByWord = sync.OnceValue(func() map[string]event {
+	table := map[string]event{}
+	for _, e := range events() {
+		table[e.word] = e
+	}
+	return table
+})
+
 // eventOf makes an event of any word. What isn't in the table is no detection,
 // and has neither class nor category.
 func eventOf(word string) (e event, known bool) {
-	all := events()
-	if i := slices.IndexFunc(all, func(e event) bool { return e.word == word }); i >= 0 {
-		return all[i], true
+	if e, known = eventByWord()[word]; known {
+		return e, true
 	}
 	e = event{word: word, name: humanised(word)}
 	if number, ok := strings.CutPrefix(strings.TrimPrefix(word, "virtual_"), "input_"); ok && ordinal(number) {

@@ -92,10 +92,7 @@ func (m *Machine) learnHalted() {
 		return
 	}
 	d.Halted = nil
-	from := m.seen.from
-	if m.d.Seq.CutBy == ProofPower {
-		from = m.seen.low.from // a cut may follow so soon that it still ran a minute before
-	}
+	from := m.seen.low.from // a cut may follow so soon that it still ran a minute before
 	for _, r := range m.seen.recent[:min(m.seen.n, len(m.seen.recent))] {
 		if m.now.since(r.at) <= time.Minute && r.at.Mono >= from.Mono {
 			d.Halted = append(d.Halted, r.watts)

@@ -1,6 +1,7 @@
 package power_test
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -160,6 +161,47 @@ func TestABatteryThatGetsLowIsntKeptWaitingAndNothingElseHurries(t *testing.T) {
 		}
 		if n := checks(); n == 2 {
 			b.collected(b.facts(func(f *power.Facts) { f.Upgrading.Told = power.Yes }))
+		}
+	}
+}
+
+func TestADrillLearnsWhatAHaltedRecorderDrawsAlsoWhenItsCutIsQuick(t *testing.T) {
+	b := usually(func(r *rehearsal) {
+		r.before = func(b *bench) {
+			b.silence(6*time.Second, 14, 5*time.Second, nil) // its disks still turn
+			b.silence(5*time.Second, 0.9, 5*time.Second, nil)
+			b.silence(30*time.Second, 0.4, 5*time.Second, nil)
+		}
+	}).play(t)
+	b.at("running")
+	if l := b.m.Memory().Learned; !l.Passed || l.Halted != 0.9 || l.OffWatts != 1 {
+		t.Errorf("learned %+v", l)
+	}
+}
+
+func TestWhoIsntLetInIsAskedNothingElse(t *testing.T) {
+	for _, s := range []power.SignIn{power.SignInDenied, power.SignInUnknown} {
+		found := power.Preflight(power.Facts{SignIn: s}, power.Circumstances{Action: power.Shutdown, Serial: "X"})
+		if len(found) != 1 || found[0].ID != "sign_in" || found[0].Severity != power.Hard {
+			t.Errorf("%q: %+v", s, found)
+		}
+	}
+}
+
+func TestTooManyStartsAreToldForTenMinutes(t *testing.T) {
+	d := madeMemory(power.Running, "")
+	now := time.Date(2026, 1, 2, 0, 0, 0, 0, time.UTC)
+	for n := range 4 {
+		d.Starts = append(d.Starts, now.Add(time.Duration(n-4)*time.Second))
+	}
+	m, _ := power.Restore(power.Config{}, power.Instant{Wall: now, Mono: time.Second}, []power.Record{{Memory: d}}, false)
+	for _, row := range []struct {
+		after time.Duration
+		told  bool
+	}{{0, true}, {10*time.Minute - 1, true}, {10 * time.Minute, false}} {
+		m.Step(power.Instant{Wall: now.Add(row.after), Mono: time.Second + row.after}, power.Tick{})
+		if got := slices.Contains(m.Needs(), "too_many_starts"); got != row.told {
+			t.Errorf("after %v: %v", row.after, got)
 		}
 	}
 }
