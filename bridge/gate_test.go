@@ -5,6 +5,7 @@ import (
 	"net"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -29,13 +30,13 @@ func TestLifeSeenWhileARecordWaitsForItsDiskLetsNothingLeave(t *testing.T) {
 		t.Run(record, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				var h *home
-				waited := false
+				var waited atomic.Bool
 				made := func(b *bridge.Bridge) {
 					b.SlowJournal("garage", func(content []byte) {
-						if !strings.Contains(string(content), record) || waited {
+						if !strings.Contains(string(content), record) || waited.Load() {
 							return
 						}
-						waited = true
+						waited.Store(true)
 						time.Sleep(3 * time.Second)
 						h.comesAlive()
 						time.Sleep(7 * time.Second)
@@ -44,7 +45,7 @@ func TestLifeSeenWhileARecordWaitsForItsDiskLetsNothingLeave(t *testing.T) {
 				h = newHomeAs(t, homeSetup{made: made}, func(x *home) { h = x })
 				h.press("power_cycle", "right")
 				time.Sleep(20 * time.Minute)
-				if !waited {
+				if !waited.Load() {
 					t.Fatalf("no such record; states: %s", h.states())
 				}
 				if n := len(h.plug.Offs()); n > 0 {
@@ -73,11 +74,11 @@ func TestAnOffThatCouldNotBeSentIsNotSentLater(t *testing.T) {
 		t.Run(row.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				var h *home
-				gone := false
+				var gone atomic.Bool
 				made := func(b *bridge.Bridge) {
 					b.SlowJournal("garage", func(content []byte) {
-						if strings.Contains(string(content), "intent: cut") && !gone {
-							gone = true
+						if strings.Contains(string(content), "intent: cut") && !gone.Load() {
+							gone.Store(true)
 							row.away(h)
 							time.Sleep(time.Second)
 						}
@@ -85,7 +86,7 @@ func TestAnOffThatCouldNotBeSentIsNotSentLater(t *testing.T) {
 				}
 				h = newHomeAs(t, homeSetup{made: made}, func(x *home) { h = x })
 				h.press("power_cycle", "right")
-				for !gone {
+				for !gone.Load() {
 					time.Sleep(time.Second)
 				}
 				time.Sleep(10 * time.Second)

@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -17,13 +18,13 @@ func journalFile(h *home) string { return filepath.Join(h.config.StateDir, "powe
 
 func TestALogBookSurvivesThatItsJournalIsCompacted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		compacted := int64(0)
+		var compacted atomic.Int64 // size before
 		var h *home
 		made := func(b *bridge.Bridge) {
 			b.SlowJournal("garage", func(record []byte) {
-				if strings.Contains(string(record), "confirming: accepted") && compacted == 0 {
+				if strings.Contains(string(record), "confirming: accepted") && compacted.Load() == 0 {
 					info, _ := os.Stat(journalFile(h))
-					compacted = info.Size()
+					compacted.Store(info.Size())
 					b.FillJournal("garage")
 				}
 			})
@@ -31,8 +32,8 @@ func TestALogBookSurvivesThatItsJournalIsCompacted(t *testing.T) {
 		h = newHomeAs(t, homeSetup{made: made}, func(x *home) { h = x })
 		h.press("power_cycle", "right")
 		h.reaches("off", 10*time.Minute)
-		if info, err := os.Stat(journalFile(h)); err != nil || compacted == 0 || info.Size() > 2*compacted {
-			t.Errorf("%d bytes before, now %v, %v", compacted, info, err)
+		if info, err := os.Stat(journalFile(h)); err != nil || compacted.Load() == 0 || info.Size() > 2*compacted.Load() {
+			t.Errorf("%d bytes before, now %v, %v", compacted.Load(), info, err)
 		}
 		h.reaches("running", 10*time.Minute)
 		for range 2 { // and over a restart
