@@ -76,8 +76,10 @@ type mortal struct {
 	life      *life
 	broker0   bridge.DialFunc
 	recorder0 bridge.DialFunc
-	dieAt     func(record string, durable bool) bool // of each record, before and after it is written; or nil
-	writes    func(write func() error) error         // how the disk fares; nil: well
+
+	hooks  sync.Mutex                             // guards what follows; the keeper runs already when it is set
+	dieAt  func(record string, durable bool) bool // of each record, before and after it is written; or nil
+	writes func(write func() error) error         // how the disk fares; nil: well
 }
 
 func newMortal(t *testing.T, s homeSetup) *mortal {
@@ -102,22 +104,39 @@ func (m *mortal) journal(record []byte, write func([]byte) error) error {
 	if m.life.ended() {
 		runtime.Goexit()
 	}
-	if m.dieAt != nil && m.dieAt(string(record), false) {
+	m.hooks.Lock()
+	dieAt, writes := m.dieAt, m.writes
+	m.hooks.Unlock()
+	if dieAt != nil && dieAt(string(record), false) {
 		m.life.end()
 		runtime.Goexit()
 	}
 	writing := func() error { return write(record) }
 	var err error
-	if m.writes != nil {
-		err = m.writes(writing)
+	if writes != nil {
+		err = writes(writing)
 	} else {
 		err = writing()
 	}
-	if m.dieAt != nil && m.dieAt(string(record), true) {
+	if dieAt != nil && dieAt(string(record), true) {
 		m.life.end()
 		runtime.Goexit()
 	}
 	return err
+}
+
+// diesAt says when the process is to end.
+func (m *mortal) diesAt(at func(record string, durable bool) bool) {
+	m.hooks.Lock()
+	defer m.hooks.Unlock()
+	m.dieAt = at
+}
+
+// disk says how the disk fares.
+func (m *mortal) disk(writes func(write func() error) error) {
+	m.hooks.Lock()
+	defer m.hooks.Unlock()
+	m.writes = writes
 }
 
 // kill is SIGKILL.
@@ -128,7 +147,7 @@ func (m *mortal) kill() {
 
 // bury lets the broker notice the death.
 func (m *mortal) bury() {
-	m.dieAt = nil
+	m.diesAt(nil)
 	m.broker.Cut("hikbridge")
 	m.stop()
 }
@@ -275,7 +294,7 @@ func TestAKillAtAnyPointOfAPowerCycleEndsTheSameOrSafer(t *testing.T) {
 		t.Run(row.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				m := newMortal(t, row.setup)
-				m.dieAt = row.dieAt
+				m.diesAt(row.dieAt)
 				m.press("power_cycle", "right", "often")
 				if row.dieAt != nil {
 					m.dies(15 * time.Minute)
@@ -460,7 +479,7 @@ func TestAPauseOfTenMinutesProvesNothing(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				m := newMortal(t, homeSetup{power: row.power})
 				var over time.Time
-				m.dieAt = func(record string, durable bool) bool {
+				m.diesAt(func(record string, durable bool) bool {
 					if !over.IsZero() || durable || !strings.Contains(record, row.record) {
 						return false
 					}
@@ -470,9 +489,10 @@ func TestAPauseOfTenMinutesProvesNothing(t *testing.T) {
 					m.press("reboot", "right") // nobody may carry it out nine minutes later
 					time.Sleep(time.Until(over))
 					return false
-				}
+				})
 				m.press(row.action, "right", "often")
 				time.Sleep(25 * time.Minute)
+				synctest.Wait()
 				if over.IsZero() {
 					t.Fatalf("no such record; states: %s", m.states())
 				}
@@ -587,17 +607,17 @@ func TestWhatCannotBeRecordedIsNotDone(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				m := newMortal(t, homeSetup{})
 				full := row.from == ""
-				m.writes = func(write func() error) error {
+				m.disk(func(write func() error) error {
 					if full {
 						return errFull
 					}
 					return write()
-				}
+				})
 				if !full {
-					m.dieAt = func(record string, durable bool) bool {
+					m.diesAt(func(record string, durable bool) bool {
 						full = full || !durable && strings.Contains(record, row.from)
 						return false
-					}
+					})
 				}
 				m.press("power_cycle", "right", "often")
 				time.Sleep(15 * time.Minute)
@@ -769,7 +789,7 @@ func TestPowerReturnsToARecorderWhoseJournalIsDamagedWhileItIsOff(t *testing.T) 
 func TestASlowDiskDelaysTheRequestAndNothingIsCut(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := newMortal(t, homeSetup{})
-		m.writes = func(write func() error) error { time.Sleep(3 * time.Second); return write() }
+		m.disk(func(write func() error) error { time.Sleep(3 * time.Second); return write() })
 		m.press("power_cycle", "right", "often")
 		time.Sleep(15 * time.Minute)
 		m.wants("accepted failed:cut_unconfirmed", 1, 0)
