@@ -720,7 +720,7 @@ func TestTheHomeAfterADrill(t *testing.T) {
 		if a := h.action(); a.Proof != "power" {
 			t.Errorf("%+v", a)
 		}
-		h.says("status", h.status(), "The recorder is off, and so is its plug.")
+		h.says("status", h.status(), "The recorder and its plug are off. Power on starts it again.")
 		time.Sleep(10 * time.Minute)
 		h.press("power_on")
 		h.reaches("running", 5*time.Minute)

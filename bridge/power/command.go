@@ -138,10 +138,10 @@ func (m *Machine) envelope(c Command) (fresh, judged bool) {
 		m.ids = append(m.ids, seenID{c.ID, c.Content, c.At.Add(idLife)})
 	case fresh || c.Action == PowerOn:
 	case c.At.After(m.now.Wall):
-		m.refuse(c, "wrong_clock", fmt.Sprintf("its time lies %v ahead of this clock; set the clocks of both machines", (-age).Round(time.Second)))
+		m.refuse(c, "wrong_clock", fmt.Sprintf("its time lies %s ahead of this clock; set the clocks of both machines", spell(-age)))
 		return false, true
 	default:
-		m.answer(Expired, c, "expired", fmt.Sprintf("it is %v old and valid for %v; is a clock wrong?", age.Round(time.Second), m.timers.CommandLife))
+		m.answer(Expired, c, "expired", fmt.Sprintf("it is %s old and valid for %s; is a clock wrong?", spell(age), spell(m.timers.CommandLife)))
 		return false, true
 	}
 	return fresh, false
@@ -280,7 +280,7 @@ func (m *Machine) confirmOff(c Command) {
 	case !s.Success:
 		m.refuse(c, "not_accepted", "the recorder didn't say that it shuts down; look at its screen again and unplug it by hand")
 	case !m.silentFor(m.quiet()):
-		m.refuse(c, "too_early", fmt.Sprintf("it must have been silent for %v: a restart looks the same until then", m.quiet()))
+		m.refuse(c, "too_early", fmt.Sprintf("it must have been silent for %s: a restart looks the same until then", spell(m.quiet())))
 	default:
 		m.person, m.personNumber = m.now, m.seen.silences
 		m.done(c, "noted for 5 minutes")

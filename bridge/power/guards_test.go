@@ -1474,7 +1474,8 @@ func TestStatusSays(t *testing.T) {
 		{"counting down to a restart", func() *bench { b := running(t, nil); b.asks(power.Reboot); b.collected(b.facts()); return b }, "The restart begins in a moment; Cancel stops it."},
 		{"counting down to a power cycle", func() *bench { b := running(t, nil); b.asks(power.PowerCycle); b.collected(b.facts()); return b }, "The power cycle begins in a moment; Cancel stops it."},
 		{"shutting down", func() *bench { b := running(t, nil); b.requested(power.Shutdown); return b }, "The recorder is asked to shut down."},
-		{"rebooting", func() *bench { b := running(t, nil); b.requested(power.Reboot); return b }, "The recorder restarts."},
+		{"about to reboot", func() *bench { b := running(t, nil); b.requested(power.Reboot); return b }, "The recorder is asked to restart."},
+		{"rebooting", func() *bench { b := running(t, nil); b.requested(power.Reboot); b.put(power.Done); return b }, "The recorder restarts."},
 		{"confirming, alive", func() *bench { b := proving(t, nil); b.probe(power.Alive); return b }, "The recorder was asked to shut down and still answers."},
 		{"confirming, silent", func() *bench { b := proving(t, nil); quiet(b); return b }, "The recorder has been silent since 00:06. That may still be a restart: leave its power on."},
 		{"presumed off, without figures", func() *bench {
@@ -1516,7 +1517,7 @@ func TestStatusSays(t *testing.T) {
 		{"unproven", func() *bench { return resting(t, power.Attention, power.Unproven, power.RelayOn, nil) }, "It can't be proven that the recorder is off. Look at it: if it has halted, press Confirm it is off and then Power on, or switch it off and on by hand."},
 		{"boot failed", func() *bench { return resting(t, power.Attention, power.BootFailed, power.RelayOn, nil) }, "The recorder doesn't answer after its start. Look at its screen."},
 		{"cut unconfirmed", func() *bench { return resting(t, power.Attention, power.CutUnconfirmed, power.RelayOn, nil) }, "It isn't known whether the plug has switched off. Look at it."},
-		{"power lost", func() *bench { return resting(t, power.Attention, power.PowerLost, power.RelayOff, nil) }, "The plug was switched off, not by this bridge, before the recorder was proven off."},
+		{"power lost", func() *bench { return resting(t, power.Attention, power.PowerLost, power.RelayOff, nil) }, "The plug was switched off, not by this bridge, before the recorder was proven off. Switch it on again: the recorder is checked once it runs."},
 		{"wrong device", func() *bench {
 			b := resting(t, power.Booting, "", power.RelayOn, nil)
 			b.tell(power.SignedIn{At: b.now, Serial: "X1"})
@@ -1663,7 +1664,7 @@ func TestACheckSaysWhatWouldBlock(t *testing.T) {
 	}{
 		{power.Check, func(*power.Facts) {}, "nothing speaks against a shutdown"},
 		{power.Check, func(f *power.Facts) { f.Repairing.Told = power.Yes }, "it would be blocked: A disk is being repaired."},
-		{power.Plan, func(*power.Facts) {}, "nothing speaks against a shutdown; silent about 20s after the request, proven or presumed about 3m30s later"},
+		{power.Plan, func(*power.Facts) {}, "nothing speaks against a shutdown; silent about 20 s after the request, proven or presumed about 3 min 30 s later"},
 	} {
 		b := running(t, nil)
 		b.asks(row.action)
@@ -1676,8 +1677,16 @@ func TestACheckSaysWhatWouldBlock(t *testing.T) {
 	b := running(t, func(_ *power.Config, d *power.Memory) { d.Learned = power.Learned{} })
 	b.asks(power.Plan)
 	b.collected(b.facts())
-	if a := b.last(power.Plan); !strings.Contains(a.Message, "silent about 1m0s after") {
+	if a := b.last(power.Plan); !strings.Contains(a.Message, "silent about 1 min after") {
 		t.Errorf("without a drill: %q", a.Message)
+	}
+}
+
+func TestAnExpiredCommandIsToldItsAge(t *testing.T) {
+	b := running(t, nil)
+	a := b.command(power.Command{Action: power.Shutdown, ID: "old", At: b.now.Wall.Add(-2*time.Hour - 3*time.Second), By: "somebody"})
+	if want := "it is 2 h 3 s old and valid for 30 s; is a clock wrong?"; a.Type != power.Expired || a.Message != want {
+		t.Errorf("%s %q", a.Type, a.Message)
 	}
 }
 
@@ -1689,6 +1698,7 @@ func dark(t *testing.T, change func(*power.Config, *power.Memory), x power.Mains
 			change(c, d)
 		}
 	})
+	b.tell(power.Mains{Stable: true})
 	x.Lost, x.Outage = true, 1
 	b.tell(x)
 	b.at("checking")
@@ -2037,6 +2047,63 @@ func TestAtLowBatteryTheDisksComeFirst(t *testing.T) {
 	b.at("presumed_off") // never safe, never cut
 	if b.offs() != 0 {
 		t.Error("it was cut")
+	}
+}
+
+// Without a journal only a process that saw the outage begin knows how often the
+// recorder was asked in it: another one would count from zero.
+func TestWithoutAJournalAnOutageAsksOnce(t *testing.T) {
+	requests := func(b *bench) (n int) {
+		for _, k := range b.effects {
+			if k == power.PutShutdown {
+				n++
+			}
+		}
+		return n
+	}
+	failing := func(b *bench) { // its next request, whose record can't be written
+		b.collected(b.facts())
+		b.pass(1)
+		b.hold = true
+		b.collected(b.facts())
+		b.commit(power.Failed)
+		b.hold = false
+	}
+	low := power.Mains{Lost: true, Outage: 1, Low: true}
+
+	b := running(t, func(c *power.Config, _ *power.Memory) { c.Mains = true })
+	b.tell(low) // the first it is told
+	failing(b)
+	if n := requests(b); n != 1 || b.m.Position() != "checking" {
+		t.Errorf("an outage that was there before this process: %d requests in %s", n, b.m.Position())
+	}
+
+	b = dark(t, nil, power.Mains{Low: true})
+	failing(b)
+	if n := requests(b); n != 2 || b.m.Position() != "shutting_down" {
+		t.Errorf("one that began since: %d requests in %s", n, b.m.Position())
+	}
+	b.put(power.NotSent)
+	b.pass(10 * time.Second)
+	b.hold = true
+	b.collected(b.facts())
+	b.commit(power.Failed)
+	b.hold = false
+	if n := requests(b); n != 4 || b.m.Position() != "shutting_down" {
+		t.Errorf("after one that didn't leave: %d requests in %s", n, b.m.Position())
+	}
+	b.put(power.Done)
+	b.at("confirming")
+	b.signsIn()
+	n := requests(b)
+	b.pass(90 * time.Second)
+	b.signsIn()
+	b.at("shutting_down")
+	b.hold = true
+	b.collected(b.facts())
+	b.commit(power.Failed)
+	if got := requests(b) - n; got != 1 || b.m.Position() != "confirming" {
+		t.Errorf("a second one: %d requests in %s", got, b.m.Position())
 	}
 }
 

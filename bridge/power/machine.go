@@ -48,6 +48,8 @@ type Machine struct {
 	items        []Item
 	refused      refusal
 	ids          []seenID
+	sawMains     bool // it was told to be there
+	unwritten    bool // this process saw mains go, and may ask once without a journal: its count is whole
 	lostEdge     bool // mains was lost in this step
 	lowEdge      bool // the battery got low in this step
 }
@@ -522,7 +524,9 @@ func first(a, b Instant) Instant {
 func (m *Machine) hearsMains(e Mains) {
 	if e.Lost && !m.mains.Lost {
 		m.lostEdge = true
+		m.unwritten = m.sawMains
 	}
+	m.sawMains = m.sawMains || !e.Lost
 	m.lowEdge = e.Low && !m.mains.Low
 	if m.mains.Lost {
 		m.back = m.now

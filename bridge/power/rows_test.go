@@ -1616,6 +1616,7 @@ func TestAPresumptionAlsoNeeds(t *testing.T) {
 	b = running(t, func(c *power.Config, _ *power.Memory) { // a journal that was written
 		c.Plug.Cut, c.Plug.Meter, c.Witness, c.Mains = power.CutPresumed, false, true, true
 	})
+	b.tell(power.Mains{Stable: true})
 	b.tell(power.Mains{Lost: true, Outage: 1, Low: true})
 	b.collected(b.facts())
 	b.pass(1)
@@ -1896,10 +1897,16 @@ func TestStatusAlsoSays(t *testing.T) {
 		{"off, by nobody's proof", func() *bench { return resting(t, power.Off, "", power.RelayOff, nil) }, "The plug is off. It isn't proven"},
 		{"off, after safe", func() *bench {
 			return resting(t, power.Off, "", power.RelayOff, func(_ *power.Config, d *power.Memory) { d.Seq.WasSafe = true })
-		}, "The recorder is off, and so"},
+		}, "The recorder and its plug are off. Power on starts it again."},
 		{"off, by a cut", func() *bench {
 			return resting(t, power.Off, "", power.RelayOff, func(_ *power.Config, d *power.Memory) { d.Seq.CutBy = power.ProofPerson })
-		}, "The recorder is off, and so"},
+		}, "The recorder and its plug are off. Power on starts it again."},
+		{"off, and power is owed", func() *bench {
+			return resting(t, power.Off, "", power.RelayOff, func(_ *power.Config, d *power.Memory) { d.Seq.WasSafe, d.Seq.Owed = true, true })
+		}, "The recorder and its plug are off. It is switched on again in a moment."},
+		{"off, and power is owed once mains is stable", func() *bench {
+			return resting(t, power.Off, "", power.RelayOff, func(c *power.Config, d *power.Memory) { c.Mains, d.Seq.WasSafe, d.Seq.Owed = true, true, true })
+		}, "The recorder and its plug are off. It is switched on again once mains is stable."},
 		{"unproven, where a word may cut", unproven(nil), "It can't be proven that the recorder is off. Look at it: if it has halted, press"},
 		{"unproven, by a plug that never cuts", unproven(func(c *power.Config, _ *power.Memory) { c.Plug.Cut = power.CutNever }), "It can't be proven that the recorder is off. Look at it: if it has halted, switch"},
 		{"unproven, and it wasn't accepted", unproven(func(_ *power.Config, d *power.Memory) { d.Seq.Success = false }), "It can't be proven that the recorder is off. Look at it: if it has halted, switch"},

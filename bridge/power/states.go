@@ -358,6 +358,7 @@ func (m *Machine) put() {
 func (m *Machine) unput() {
 	s := &m.d.Seq
 	s.Puts--
+	m.unwritten = m.unwritten || s.Unrecorded
 	if m.d.State == ShuttingDown && s.Puts == 0 {
 		m.d.Shutdowns = m.d.Shutdowns[:max(0, len(m.d.Shutdowns)-1)] // it wears no disk
 	}
@@ -373,8 +374,8 @@ func (m *Machine) putHeld(kind EffectKind) {
 	case !m.broken:
 		s.PutAt = m.now
 		m.do(kind)
-	case s.Action == Outage && m.low():
-		s.Unrecorded = true
+	case s.Action == Outage && m.low() && m.unwritten:
+		m.unwritten, s.Unrecorded = false, true
 		s.PutAt = m.now
 		m.do(kind)
 	default:

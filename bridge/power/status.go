@@ -26,6 +26,8 @@ func (m *Machine) Status() string {
 			return "Mains is back: the shutdown is on hold."
 		case s.Action == Outage:
 			return "Outage: the shutdown begins in a moment; Cancel stops it."
+		case s.Drill.Leg == 2:
+			return "Drill: the restart went well. The shutdown follows within a minute; Cancel stops it."
 		}
 		return fmt.Sprintf("The %s begins in a moment; Cancel stops it.", word(s.Action))
 	case ShuttingDown:
@@ -51,14 +53,23 @@ func (m *Machine) Status() string {
 		if !s.WasSafe && s.CutBy == "" {
 			return "The plug is off. It isn't proven that the recorder was off before."
 		}
-		return "The recorder is off, and so is its plug."
+		switch {
+		case s.Owed && !m.owed():
+			return "The recorder and its plug are off. It is switched on again once mains is stable."
+		case s.Owed:
+			return "The recorder and its plug are off. It is switched on again in a moment."
+		}
+		return "The recorder and its plug are off. Power on starts it again."
 	case PoweringOn:
 		if m.tries > cutTries {
 			return fmt.Sprintf("The plug doesn't report that it is on after %d tries: look at it.", m.tries)
 		}
 		return "The plug is being switched on."
 	case Rebooting:
-		return "The recorder restarts."
+		if m.phase == watching {
+			return "The recorder restarts."
+		}
+		return "The recorder is asked to restart."
 	case Booting:
 		switch {
 		case s.NotSwitched:
@@ -95,7 +106,7 @@ func (m *Machine) attentionStatus() string {
 		if !m.sentOff.never() {
 			return "The plug is off. This bridge switched it off, and something answered at the recorder's address afterwards: look at the recorder."
 		}
-		return "The plug was switched off, not by this bridge, before the recorder was proven off."
+		return "The plug was switched off, not by this bridge, before the recorder was proven off. Switch it on again: the recorder is checked once it runs."
 	case WrongDevice:
 		return "Another device answers at the recorder's address: " + clip(strings.TrimSpace(m.seen.other), 100) + "."
 	}
@@ -179,6 +190,22 @@ func (m *Machine) faults() string {
 	return strings.Join(all, ", ")
 }
 
+// spell writes a duration of a second and more for people: 3 min 30 s.
+func spell(d time.Duration) string {
+	d = d.Round(time.Second)
+	var parts []string
+	for _, u := range []struct {
+		of   time.Duration
+		name string
+	}{{time.Hour, "h"}, {time.Minute, "min"}, {time.Second, "s"}} {
+		if n := d / u.of; n > 0 {
+			parts = append(parts, fmt.Sprintf("%d %s", n, u.name))
+		}
+		d %= u.of
+	}
+	return strings.Join(parts, " ")
+}
+
 func clip(text string, n int) string {
 	return strings.ToValidUTF8(text[:min(len(text), n)], "")
 }
@@ -202,7 +229,7 @@ func (m *Machine) planned(left []Finding) string {
 	}
 	text := "nothing speaks against a shutdown"
 	if m.d.Seq.Action == Plan {
-		text += fmt.Sprintf("; silent about %v after the request, proven or presumed about %v later", m.budget()-fixedBudget, m.quiet()+m.timers.Settle)
+		text += fmt.Sprintf("; silent about %s after the request, proven or presumed about %s later", spell(m.budget()-fixedBudget), spell(m.quiet()+m.timers.Settle))
 	}
 	return text
 }
