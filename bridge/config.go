@@ -111,10 +111,11 @@ type PowerConfig struct {
 	PlainCommands, AnyOutage bool
 }
 
-// Validate says what is wrong with timers and off-watts as long as no drill is
-// known, which could support others.
+// Validate says what is wrong with timers and off-watts, whatever a drill may
+// teach. What only a drill supports is accepted, and isn't used before it.
 func (c PowerConfig) Validate() error {
-	return power.Config{OffWatts: c.OffWatts, Timers: c.Timers}.Validate(power.Learned{})
+	best := power.Learned{Passed: true, Gap: 10 * time.Second, OffWatts: 100} // no recorder restarts in less, or halts at more
+	return power.Config{OffWatts: c.OffWatts, Timers: c.Timers}.Validate(best)
 }
 
 // Timers are what an owner may change; a zero one has its default.

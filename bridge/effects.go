@@ -181,6 +181,7 @@ func (k *keeper) collect(ctx context.Context) (power.Facts, string) {
 	f.ClockWrong = clockFact(clock, err)
 	k.collectDisks(ctx, &f)
 	f.Before.Online, f.Before.Recording, _, _ = k.channels(ctx)
+	f.FeedsCameras = feeds(asking(ctx, c.Proxies))
 	f.Downloading = k.downloads(ctx, clock, &f.Exporting)
 	f.RuntimeShort = power.Seen{Told: power.No} // no battery is known
 	if host := k.cfg.Power.Witness; host != "" {
@@ -217,6 +218,20 @@ func people(sessions []nvr.Session, err error) (anybody, admin power.Seen) {
 		}
 	}
 	return seen(known(len(names) > 0), strings.Join(names, ", "), nil), seen(known(len(admins) > 0), strings.Join(admins, ", "), nil)
+}
+
+// feeds says whether cameras hang on the recorder's own PoE ports.
+func feeds(cameras []nvr.Channel, err error) power.Seen {
+	n := 0
+	var told nvr.Maybe[bool]
+	for _, c := range cameras {
+		told.Known = told.Known || c.Fed.Known
+		if c.Fed.Value {
+			n++
+		}
+	}
+	told.Value = n > 0
+	return seen(told, fmt.Sprintf("%d cameras", n), err)
 }
 
 // collectDisks notes the disks, and whether one tests itself.

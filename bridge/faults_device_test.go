@@ -736,6 +736,8 @@ func TestFaultWorkThatMustNotBeInterrupted(t *testing.T) {
 		{"no question about upgrades", "upgrade", "info", "", refuses("System/upgradeStatus", 404, "notSupport")},
 		{"no question about disks", "formatting", "info", "", refuses("ContentMgmt/Storage", 403, "notSupport")},
 		{"no question about the right", "right", "soft", "", refuses("Security/users", 403, "notSupport")},
+		{"cameras on its own ports", "poe", "info", "4 cameras", func(*nvrtest.Recorder) {}},
+		{"no question about its cameras", "poe", "", "", refuses("ContentMgmt/InputProxy/channels", 404, "notSupport")},
 		{"no question about people", "people", "", "", refuses("Security/onlineUser", 404, "notSupport")},
 	}
 	for _, row := range rows {

@@ -571,6 +571,40 @@ func TestADrillIsPassedWithoutAPlug(t *testing.T) {
 	})
 }
 
+func TestAShorterQuietWaitsForADrillThatSupportsIt(t *testing.T) {
+	inHome(t, homeSetup{noPlug: true, power: func(p *bridge.PowerConfig) { p.Timers.Quiet = 100 * time.Second }}, func(t *testing.T, h *home) {
+		shutdown := func() time.Duration {
+			h.press("shutdown", "right", "often")
+			h.reaches("confirming", time.Minute)
+			took := h.reaches("presumed_off", 5*time.Minute)
+			h.feed(false)
+			time.Sleep(20 * time.Second)
+			h.feed(true)
+			h.reaches("running", 10*time.Minute)
+			return took
+		}
+		if took := shutdown(); took < 3*time.Minute {
+			t.Errorf("before a drill: presumed off after %v", took)
+		}
+		if log := h.log.String(); !strings.Contains(log, "until a drill was passed") || !strings.Contains(log, "quiet is 1m40s; less than 3m0s") {
+			t.Errorf("it isn't said:\n%s", log)
+		}
+		h.press("plan")
+		time.Sleep(22 * time.Second)
+		h.press("drill", "often")
+		h.reaches("presumed_off", 20*time.Minute)
+		h.press("confirm_off")
+		time.Sleep(time.Second)
+		h.feed(false)
+		time.Sleep(20 * time.Second)
+		h.feed(true)
+		h.reaches("running", 10*time.Minute)
+		if took := shutdown(); took < 100*time.Second || took > 2*time.Minute+30*time.Second {
+			t.Errorf("after a drill: presumed off after %v", took)
+		}
+	})
+}
+
 func TestADrillFails(t *testing.T) {
 	for _, row := range []struct {
 		name string

@@ -44,6 +44,10 @@ type Channel struct {
 	Model, Serial, Firmware string
 	// Protocol is HIKVISION, ONVIF or another word of the recorder's.
 	Protocol string
+	// Fed says that the camera hangs on a PoE port of the recorder (connMode
+	// plugplay, DS-7608NXI-I2 V4.62.210 and DS-7616NI-Q2 V4.30); not known where no
+	// connMode is told.
+	Fed Maybe[bool]
 }
 
 // ChannelStatus says whether a channel's camera delivers.
@@ -65,6 +69,7 @@ func (c *Client) Proxies(ctx context.Context) ([]Channel, error) {
 			Name   string `xml:"name"`
 			Source struct {
 				Protocol string `xml:"proxyProtocol"`
+				ConnMode string `xml:"connMode"`
 				Model    string `xml:"model"`
 				Serial   string `xml:"serialNumber"`
 				Firmware string `xml:"firmwareVersion"`
@@ -79,10 +84,20 @@ func (c *Client) Proxies(ctx context.Context) ([]Channel, error) {
 		channels = append(channels, Channel{
 			ID: text(p.ID), Kind: IP, Name: name(p.Name),
 			Model: text(p.Source.Model), Serial: text(p.Source.Serial), Firmware: text(p.Source.Firmware),
-			Protocol: text(p.Source.Protocol),
+			Protocol: text(p.Source.Protocol), Fed: fed(text(p.Source.ConnMode)),
 		})
 	}
 	return unique(channels), nil
+}
+
+func fed(connMode string) Maybe[bool] {
+	switch strings.ToLower(connMode) {
+	case "plugplay":
+		return known(true)
+	case "manual":
+		return known(false)
+	}
+	return Maybe[bool]{}
 }
 
 // input is one VideoInputChannel.

@@ -69,7 +69,7 @@ type Client struct {
 
 	mu        sync.Mutex
 	trouble   time.Time            // when an answer was lost or 5xx last
-	answered  time.Time            // when an answer came last
+	answered  time.Time            // when an answer to a request came last
 	oldStream bool                 // the event stream is at the path of old firmware
 	swapped   map[string]bool      // channels whose picture is at the other path
 	news      news                 // of the event stream

@@ -207,6 +207,11 @@ func TestEveryModelTellsWhatItIs(t *testing.T) {
 				if err != nil && !errors.Is(err, nvr.ErrUnsupported) || len(inputs) != tt.inputs || len(states) != tt.inputs {
 					t.Fatalf("%d inputs, %v", len(inputs), err)
 				}
+				for _, ch := range proxies {
+					if !ch.Fed.Value {
+						t.Errorf("%s hangs on no port of the recorder: %+v", ch.ID, ch.Fed)
+					}
+				}
 				for _, ch := range append(proxies, inputs...) {
 					if ch.ID == "" || ch.Name == "" {
 						t.Errorf("%+v", ch)

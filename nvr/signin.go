@@ -27,6 +27,9 @@ const (
 	signInGrace = time.Second
 	// maxChallenge bounds the body of a 401, in bytes.
 	maxChallenge = 64 << 10
+	// nonceIdle is shorter than a restart that nothing was asked in, and longer than
+	// the pauses of a bridge that asks all the time.
+	nonceIdle = 45 * time.Second
 )
 
 // nonce is a challenge and how often it was answered. Client.nonce holds only
@@ -39,6 +42,9 @@ type nonce struct {
 // roundTrip sends one request, with a sign-in if the recorder wants one; the
 // caller holds the turn and closes the body. The answer is no 401.
 func (c *Client) roundTrip(ctx context.Context, q request) (*http.Response, error) {
+	if c.sinceAnswer() > nonceIdle {
+		c.nonce = nil // it may have restarted, and count a nonce that it forgot as a failed login
+	}
 	streamed := q.stream && c.budget.heartbeats() // in an earlier run
 	if q.extra() && !c.granted[q.right()] && !streamed {
 		resp, err := c.fromChallenge(ctx, q, false)

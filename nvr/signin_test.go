@@ -485,6 +485,37 @@ func TestAStaleNonceAfterACorrectedPasswordCostsNothing(t *testing.T) {
 	}
 }
 
+// A device that restarts forgets its nonces, and some count a forgotten one as a
+// failed login. While it is down nothing may be asked that would notice it.
+func TestANonceOfBeforeAPauseIsNotTried(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := recorder(t, nvrtest.Config{Lock: nvrtest.LockEvery})
+		dir := t.TempDir()
+		c := open(t, r, dir, password)
+		defer c.Close()
+		for range 3 {
+			if _, err := c.Info(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			r.RebootWith(nvrtest.Boot{Down: 40 * time.Second})
+			time.Sleep(60 * time.Second)
+		}
+		if n := r.MaxRejectedIn(window); n != 0 {
+			t.Errorf("%d failed logins", n)
+		}
+		before := len(r.Requests())
+		for range 20 {
+			if _, err := c.Info(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(30 * time.Second)
+		}
+		if n := len(r.Requests()) - before; n > 21 {
+			t.Errorf("%d requests for 20 questions: a nonce is used as long as questions come", n)
+		}
+	})
+}
+
 func TestABootThatRejectsEveryoneForAMomentIsNoLongBlindness(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := recorder(t, nvrtest.Config{Lock: nvrtest.LockNone})
