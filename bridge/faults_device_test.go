@@ -396,11 +396,12 @@ func TestFaultRefused(t *testing.T) {
 		says    string
 		support string // of a shutdown from outside, afterwards
 		next    string // verdict on another press
+		kept    bool   // over a restart of the bridge
 	}{
-		{"no right", nvrtest.Refusal{Status: 403, SubStatus: "lowPrivilege"}, "Remote: Shutdown/Reboot", "unknown", "accepted failed:refused"},
-		{"not supported, under 403", nvrtest.Refusal{Status: 403, SubStatus: "notSupport"}, "at its own menu", "no", "refused:support"},
-		{"not supported, under 200", nvrtest.Refusal{Status: 200, SubStatus: "notSupport"}, "at its own menu", "no", "refused:support"},
-		{"404", nvrtest.Refusal{Status: 404, SubStatus: "notSupport"}, "at its own menu", "no", "refused:support"},
+		{"no right", nvrtest.Refusal{Status: 403, SubStatus: "lowPrivilege"}, "Remote: Shutdown/Reboot", "unknown", "accepted failed:refused", false},
+		{"not supported, under 403", nvrtest.Refusal{Status: 403, SubStatus: "notSupport"}, "at its own menu", "no", "refused:support", true},
+		{"not supported, under 200", nvrtest.Refusal{Status: 200, SubStatus: "notSupport"}, "at its own menu", "no", "refused:support", true},
+		{"404", nvrtest.Refusal{Status: 404, SubStatus: "notSupport"}, "at its own menu", "no", "refused:support", true},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			inHome(t, homeSetup{recorder: manner(nvrtest.Manner{Refuses: row.answer})}, func(t *testing.T, h *home) {
@@ -420,6 +421,14 @@ func TestFaultRefused(t *testing.T) {
 					t.Errorf("support: %s", got)
 				}
 				h.needs()
+				h.stop()
+				h.start()
+				time.Sleep(time.Minute)
+				h.press("check")
+				time.Sleep(22 * time.Second)
+				if b := h.blocker("support"); (b.Severity == "hard") != row.kept {
+					t.Errorf("after a restart of the bridge: %+v", b)
+				}
 				h.kept()
 			})
 		})

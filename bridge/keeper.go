@@ -175,6 +175,9 @@ func (k *keeper) asKnown(serial string) string {
 // complete adds to facts what the keeper knows of plug and support. A short look
 // leaves out who was online before, which a whole check has asked.
 func (k *keeper) complete(f *power.Facts) {
+	if err := k.client.RefusedShutdown(); err != nil {
+		k.support = power.Seen{Told: power.No, Evidence: plain(err)}
+	}
 	f.Support, f.PlugReturns = k.support, k.returns
 	heard := time.Since(k.sight.heard)
 	f.PlugReachable = seen(known(!k.sight.heard.IsZero() && heard < plugHeardFor), "", nil)

@@ -320,7 +320,7 @@ func (c *Client) exchange(ctx context.Context, q request) (*http.Response, error
 	resp, err := c.roundTrip(ctx, q)
 	if err != nil {
 		var signIn *SignInError
-		if !errors.As(err, &signIn) {
+		if !errors.As(err, &signIn) && !errors.Is(ctx.Err(), context.Canceled) { // what the caller gave up says nothing
 			c.unsettle()
 		}
 		return nil, withFingerprint(err)

@@ -118,6 +118,16 @@ func (c *Client) orderOnce(ctx context.Context, q request) (Outcome, error) {
 	return o, err
 }
 
+// RefusedShutdown gives the refusal by which this recorder told, on its present
+// firmware and maybe in an earlier run, that it can't be shut down from outside; nil
+// if there is none. It asks nothing.
+func (c *Client) RefusedShutdown() error {
+	if err := c.remembered(pathShutdown); errors.Is(err, ErrUnsupported) {
+		return err
+	}
+	return nil
+}
+
 // forbidden answers for a request that isn't made: it was refused before.
 func (c *Client) forbidden(q request) (Outcome, error) {
 	err := c.remembered(q.path)

@@ -323,3 +323,25 @@ func TestABrokenStateDirDoesNotLoosenTheBudget(t *testing.T) {
 		}
 	})
 }
+
+// A question that was given up for the request isn't trouble with the recorder, after
+// which a refusal wouldn't be believed for good.
+func TestAQuestionThatIsGivenUpDoesntMakeARefusalDoubtful(t *testing.T) {
+	asking(t, nvrtest.Config{Halt: nvrtest.Halt{Manner: nvrtest.Manner{Refuses: nvrtest.Refusal{Status: 403, SubStatus: "notSupport"}}}},
+		func(t *testing.T, r *nvrtest.Recorder, c *nvr.Client) {
+			if _, err := c.Info(t.Context()); err != nil || c.RefusedShutdown() != nil {
+				t.Fatal(err, c.RefusedShutdown())
+			}
+			r.Fail(nvrtest.Fault{Path: "System/status", Delay: 5 * time.Second, Times: 1})
+			ctx, cancel := context.WithCancel(t.Context())
+			time.AfterFunc(time.Second, cancel)
+			if _, err := c.Status(ctx); !errors.Is(err, context.Canceled) {
+				t.Fatal(err)
+			}
+			o, err := c.Shutdown(t.Context())
+			says(t, o, err, nvr.OutcomeRefused, nvr.ErrUnsupported)
+			if err := c.RefusedShutdown(); !errors.Is(err, nvr.ErrUnsupported) {
+				t.Errorf("not remembered: %v", err)
+			}
+		})
+}

@@ -30,6 +30,7 @@ func main() {
 	address := flag.String("recorder", "", "where the recorder answers")
 	broker := flag.String("broker", "", "where the plug finds the broker")
 	watts := flag.Float64("halted", 0.4, "what the halted recorder draws")
+	preset := flag.String("plug", bridgetest.Tasmota, "what kind of plug it is")
 	flag.Parse()
 
 	r := nvrtest.New(nvrtest.Config{Name: "Garage", Username: "demo", Password: "demo-password", Channels: 4,
@@ -41,7 +42,7 @@ func main() {
 	go func() { log.Fatal(r.Serve(l)) }()
 	var dialer net.Dialer
 	p := bridgetest.NewPlug(dialer.DialContext, bridgetest.PlugConfig{
-		Preset: bridgetest.Tasmota, Topic: "garage_plug", Meter: true, Every: 5 * time.Second, Addr: *broker,
+		Preset: *preset, Topic: "garage_plug", Meter: true, Every: 5 * time.Second, Addr: *broker,
 		Load: r.Watts, OnSwitch: func(on bool) {
 			if on {
 				r.RestorePower()
