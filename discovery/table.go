@@ -143,9 +143,9 @@ func powerRows(r Recorder) []row {
 		{key: KeyLastPowerAction, name: "Last power action", platform: Sensor, class: classTimestamp, category: Diagnostic,
 			attributes: true, available: bridgeAlone, told: always},
 		{key: KeyLastDrill, name: "Last passed drill", platform: Sensor, class: classTimestamp, category: Diagnostic,
-			told: always},
+			available: bridgeAlone, told: always},
 		{key: KeyShutdownSupport, name: "Shutdown support", platform: Sensor, class: classEnum, category: Diagnostic, icon: "mdi:power-settings",
-			options: SupportStates(), told: always},
+			options: SupportStates(), available: bridgeAlone, told: always},
 		{key: KeyProof, name: "Proof", platform: Sensor, class: classEnum, category: Diagnostic, icon: "mdi:shield-check-outline",
 			options: Proofs(), disabled: true, available: bridgeAlone, told: always},
 	}
