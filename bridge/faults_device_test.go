@@ -829,7 +829,7 @@ func TestFaultCamerasDoNotComeBack(t *testing.T) {
 		h.recorder.SetCamera(nvrtest.IP(3), false, "netUnreachable")
 		h.reaches("booting", time.Minute)
 		time.Sleep(4 * time.Minute)
-		h.says("status", h.status(), "Not yet as before", "cameras")
+		h.says("status", h.status(), "not as before", "cameras are missing")
 		if took := h.reaches("running", 12*time.Minute); took < 5*time.Minute {
 			t.Errorf("after %v", took)
 		}

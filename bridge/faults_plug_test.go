@@ -561,7 +561,7 @@ func TestADrillIsPassedWithoutAPlug(t *testing.T) {
 		h.reaches("presumed_off", 20*time.Minute)
 		h.press("confirm_off")
 		time.Sleep(time.Second)
-		h.says("status", h.status(), "Drill: unplug the recorder, wait 15 seconds and plug it in again")
+		h.says("status", h.status(), "Drill: switch the recorder off and on by hand")
 		h.feed(false)
 		time.Sleep(20 * time.Second)
 		h.feed(true)
@@ -691,7 +691,7 @@ func TestTheHomeWithoutAPlug(t *testing.T) {
 		}
 		h.press("power_on")
 		time.Sleep(time.Second)
-		h.says("message", h.told().Message, "no plug is configured: plug the recorder in by hand")
+		h.says("message", h.told().Message, "no plug is configured: switch its power off and on by hand")
 		h.feed(false)
 		time.Sleep(20 * time.Second)
 		h.feed(true)

@@ -167,8 +167,18 @@ func (m *Machine) request(c Command) {
 	case m.d.State == Attention:
 		m.refuse(c, string(m.d.Why), m.Status())
 	default:
-		m.refuse(c, "busy", fmt.Sprintf("%s %s is running; cancel it first", m.d.Seq.Action, m.d.Seq.Command.ID))
+		m.refuse(c, "busy", m.busyBecause())
 	}
+}
+
+func (m *Machine) busyBecause() string {
+	switch m.d.State {
+	case Checking, CountingDown:
+		return fmt.Sprintf("a %s is about to begin; Cancel stops it", word(m.d.Seq.Action))
+	case Safe, PresumedOff, Off:
+		return "the recorder is shut down; Power on starts it again"
+	}
+	return fmt.Sprintf("a %s is under way; Status says how far", word(m.d.Seq.Action))
 }
 
 // cancel ends what hasn't been asked of the recorder; afterwards it makes sure
@@ -181,6 +191,10 @@ func (m *Machine) cancel(c Command) {
 			return
 		}
 		m.owe()
+		if !m.cfg.Plug.Exists {
+			m.done(c, "too late to stop it; when it is off, switch its power off and on by hand")
+			return
+		}
 		m.done(c, "too late to stop it; the recorder is switched on again afterwards")
 	default:
 		m.refuse(c, "nothing", "there is nothing to cancel")
@@ -214,7 +228,7 @@ func (m *Machine) stopBeforePut(c Command) {
 // powerOn switches on, or sees to it that this happens.
 func (m *Machine) powerOn(c Command, fresh bool) {
 	if !m.cfg.Plug.Exists {
-		m.refuse(c, "no_plug", "no plug is configured: plug the recorder in by hand")
+		m.refuse(c, "no_plug", "no plug is configured: switch its power off and on by hand")
 		return
 	}
 	cycle := fresh && m.cfg.Plug.mayCut() && !m.observing() && !m.d.NoCuts
@@ -257,6 +271,10 @@ func (m *Machine) powerOn(c Command, fresh bool) {
 			m.cut(ProofPerson, "person's proof, then power_on")
 		case m.d.State == PresumedOff || m.is(Unproven):
 			m.owe()
+			if !cycle {
+				m.done(c, "its plug is on: switch it off and on by hand")
+				return
+			}
 			m.done(c, "its plug is on: confirm that it is off, then press again, or switch it off and on by hand")
 		default:
 			m.done(c, "its plug is on")
@@ -283,8 +301,15 @@ func (m *Machine) confirmOff(c Command) {
 		m.refuse(c, "too_early", fmt.Sprintf("it must have been silent for %s: a restart looks the same until then", spell(m.quiet())))
 	default:
 		m.person, m.personNumber = m.now, m.seen.silences
-		m.done(c, "noted for 5 minutes")
 		m.provesDrill()
+		switch {
+		case s.Action == Drill && s.Drill.Failed == "":
+			m.done(c, "noted; the drill goes on, see Status")
+		case m.cfg.Plug.mayCut():
+			m.done(c, "noted for 5 minutes; Power on switches it off and on")
+		default:
+			m.done(c, "noted; now switch it off and on by hand")
+		}
 	}
 }
 

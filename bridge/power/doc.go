@@ -89,7 +89,7 @@
 //	presumed_off | power owed, no proof | attention(unproven)
 //	presumed_off, attention(unproven) | person's proof, then power_on | cutting
 //	safe | alive | attention(came_back)
-//	safe | relay off, not by us | off
+//	presumed_off, safe | relay off, not by us | off
 //	safe | proof void or lapsed | confirming
 //	safe, cutting | the journal can't be written | confirming
 //	safe | the plug may cut | cutting

@@ -61,6 +61,15 @@ type GapReading struct {
 	Watts float64
 }
 
+// drillReasons are all reasons why a drill fails that began, for people.
+var drillReasons = map[string]string{
+	"unproven": "it wasn't proven that the recorder was off", "no_clean_stop_in_log": "its log doesn't tell of a clean stop",
+	"unclean_stop": "its log tells of an unclean stop", "degraded": "not everything was as before", "unknown": "its serial number couldn't be read",
+	"came_back": "the recorder restarted instead of halting", "still_on": "the recorder still answered", "boot_failed": "the recorder didn't answer after its start",
+	"power_lost": "its power was cut before it was proven off", "cut_unconfirmed": "it isn't known whether the plug was off",
+	"wrong_device": "another device answered", "journal_damaged": "the journal was damaged", "restart": "this program restarted meanwhile", "outage": "an outage came",
+}
+
 func (m *Machine) failDrill(reason string) {
 	if d := &m.d.Seq.Drill; d.Failed == "" {
 		d.Failed = reason
@@ -72,6 +81,7 @@ func (m *Machine) provesDrill() {
 	if s := &m.d.Seq; s.Action == Drill && !s.Drill.Proven {
 		s.Drill.Proven = true
 		m.drillProof = m.now
+		m.learnHalted() // the person may unplug it
 		m.note("the drill's halt is proven")
 	}
 }
@@ -84,15 +94,11 @@ func (m *Machine) drillMeasured(r metered) {
 	}
 }
 
-// learnHalted keeps the readings of the last minute before a cut in which it had
+// learnHalted keeps the readings of the last minute before the proof in which it had
 // halted, and how long the recorder took to fall silent.
 func (m *Machine) learnHalted() {
 	d := &m.d.Seq.Drill
-	if m.d.Seq.Action != Drill {
-		return
-	}
-	d.Halted = nil
-	from := m.seen.low.from // a cut may follow so soon that it still ran a minute before
+	from := m.seen.low.from // a proof may come so soon that it still ran a minute before
 	for _, r := range m.seen.recent[:min(m.seen.n, len(m.seen.recent))] {
 		if m.now.since(r.at) <= time.Minute && r.at.Mono >= from.Mono {
 			d.Halted = append(d.Halted, r.watts)

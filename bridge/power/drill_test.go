@@ -440,6 +440,10 @@ func TestADrillLearnsThatAHaltedRecorderStillAnswers(t *testing.T) {
 			if got := strings.Contains(b.m.Status(), "a drill showed"); got != row.learned {
 				t.Errorf("status: %s", b.m.Status())
 			}
+			b.tell(power.SignedIn{At: b.now, Serial: ownSerial, Firmware: "V9.9.9"})
+			if strings.Contains(b.m.Status(), "a drill showed") {
+				t.Errorf("on another firmware: %s", b.m.Status())
+			}
 		})
 	}
 	// A shutdown that ends the same way teaches nothing.
@@ -457,6 +461,9 @@ func TestADrillLearnsThatAHaltedRecorderStillAnswers(t *testing.T) {
 		}
 	}
 	b.at("attention(still_on)")
+	if strings.Contains(b.m.Status(), "a drill showed") {
+		t.Errorf("after a shutdown: %s", b.m.Status())
+	}
 	b.silentFor(20*time.Second, -1)
 	b.at("confirming")
 	b.uptime = time.Minute

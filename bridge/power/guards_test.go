@@ -121,7 +121,9 @@ func TestPreflightFinds(t *testing.T) {
 		{"a meter without fresh readings where presuming is allowed", nothing, []around{presumes, func(c *power.Circumstances) { c.MeterFresh = false }}, "", ""},
 		{"a plug that stays off when power returns", seen(returns, power.No), nil, "soft plug", "soft plug"},
 		{"no word on what the plug does when power returns", seen(returns, power.NotTold), nil, "", ""},
-		{"no plug that may cut", seen(reachable, power.No), []around{func(c *power.Circumstances) { c.Plug.Cut = power.CutNever }}, "", ""},
+		{"no plug that may cut", nothing, []around{func(c *power.Circumstances) { c.Plug.Cut = power.CutNever }}, "", ""},
+		{"one that may not, and is away", seen(reachable, power.No), []around{func(c *power.Circumstances) { c.Plug.Cut = power.CutNever }}, "info plug", "info plug"},
+		{"one that may not, and isn't read", nothing, []around{func(c *power.Circumstances) { c.Plug.Cut, c.MeterFresh = power.CutNever, false }}, "info plug", "info plug"},
 		{"no plug at all", seen(reachable, power.No), []around{func(c *power.Circumstances) { c.Plug = power.Plug{Cut: power.CutProven} }}, "", ""},
 		{"a witness that is away", seen(witness, power.No), nil, "info witness", "info witness"},
 		{"a witness that no answer came from", seen(witness, power.NotTold), nil, "info witness", "info witness"},
@@ -1475,7 +1477,7 @@ func TestStatusSays(t *testing.T) {
 		{"counting down to a power cycle", func() *bench { b := running(t, nil); b.asks(power.PowerCycle); b.collected(b.facts()); return b }, "The power cycle begins in a moment; Cancel stops it."},
 		{"shutting down", func() *bench { b := running(t, nil); b.requested(power.Shutdown); return b }, "The recorder is asked to shut down."},
 		{"about to reboot", func() *bench { b := running(t, nil); b.requested(power.Reboot); return b }, "The recorder is asked to restart."},
-		{"rebooting", func() *bench { b := running(t, nil); b.requested(power.Reboot); b.put(power.Done); return b }, "The recorder restarts."},
+		{"rebooting", func() *bench { b := running(t, nil); b.requested(power.Reboot); b.put(power.Done); return b }, "The recorder was asked to restart; it is watched."},
 		{"confirming, alive", func() *bench { b := proving(t, nil); b.probe(power.Alive); return b }, "The recorder was asked to shut down and still answers."},
 		{"confirming, silent", func() *bench { b := proving(t, nil); quiet(b); return b }, "The recorder has been silent since 00:06. That may still be a restart: leave its power on."},
 		{"presumed off, without figures", func() *bench {
@@ -1496,7 +1498,7 @@ func TestStatusSays(t *testing.T) {
 			return b
 		}, "The recorder is off: power may be cut."},
 		{"cutting", func() *bench { b := proving(t, nil); b.silentFor(50*time.Second, 0.4); return b }, "The plug is being switched off."},
-		{"off", func() *bench { return resting(t, power.Off, "", power.RelayOff, nil) }, "The plug is off. It isn't proven that the recorder was off before."},
+		{"off", func() *bench { return resting(t, power.Off, "", power.RelayOff, nil) }, "The plug is off. It isn't proven that the recorder was off before. Power on starts it again."},
 		{"powering on", func() *bench {
 			b := resting(t, power.Off, "", power.RelayOff, nil)
 			b.asks(power.PowerOn)
@@ -1513,16 +1515,16 @@ func TestStatusSays(t *testing.T) {
 			return b
 		}, "The recorder starts although its plug is off: this plug doesn't feed it."},
 		{"still on", func() *bench { return resting(t, power.Attention, power.StillOn, power.RelayOn, nil) }, "The recorder was asked to shut down and still answers. Its power was kept. If its screen says that it has halted, switch it off and on by hand."},
-		{"came back", func() *bench { return resting(t, power.Attention, power.CameBack, power.RelayOn, nil) }, "The recorder was taken for off, and something answers at its address again. Nothing more is switched off."},
+		{"came back", func() *bench { return resting(t, power.Attention, power.CameBack, power.RelayOn, nil) }, "The recorder was taken for off, and something answers at its address again. Nothing more is switched off; it goes on by itself once it has signed in."},
 		{"unproven", func() *bench { return resting(t, power.Attention, power.Unproven, power.RelayOn, nil) }, "It can't be proven that the recorder is off. Look at it: if it has halted, press Confirm it is off and then Power on, or switch it off and on by hand."},
 		{"boot failed", func() *bench { return resting(t, power.Attention, power.BootFailed, power.RelayOn, nil) }, "The recorder doesn't answer after its start. Look at its screen."},
-		{"cut unconfirmed", func() *bench { return resting(t, power.Attention, power.CutUnconfirmed, power.RelayOn, nil) }, "It isn't known whether the plug has switched off. Look at it."},
+		{"cut unconfirmed", func() *bench { return resting(t, power.Attention, power.CutUnconfirmed, power.RelayOn, nil) }, "It isn't known whether the plug has switched off. Look at the plug."},
 		{"power lost", func() *bench { return resting(t, power.Attention, power.PowerLost, power.RelayOff, nil) }, "The plug was switched off, not by this bridge, before the recorder was proven off. Switch it on again: the recorder is checked once it runs."},
 		{"wrong device", func() *bench {
 			b := resting(t, power.Booting, "", power.RelayOn, nil)
 			b.tell(power.SignedIn{At: b.now, Serial: "X1"})
 			return b
-		}, "Another device answers at the recorder's address: X1."},
+		}, "Another device answers at the recorder's address: X1. Correct the address, or forget the old recorder with purge."},
 		{"journal damaged", func() *bench {
 			return resting(t, power.Running, "", power.RelayOn, func(_ *power.Config, d *power.Memory) { d.Number = 1 << 61 })
 		}, "The journal was damaged: the bridge only observes until the recorder has answered for 10 minutes."},
@@ -2104,6 +2106,44 @@ func TestWithoutAJournalAnOutageAsksOnce(t *testing.T) {
 	b.commit(power.Failed)
 	if got := requests(b) - n; got != 1 || b.m.Position() != "confirming" {
 		t.Errorf("a second one: %d requests in %s", got, b.m.Position())
+	}
+
+	// One that was recorded and didn't leave changes nothing of that.
+	for _, row := range []struct {
+		name string
+		sees bool
+		want int // the recorded one, the one whose record fails, and maybe that again
+	}{{"saw mains go", true, 3}, {"didn't", false, 2}} {
+		b := running(t, func(c *power.Config, _ *power.Memory) { c.Mains = true })
+		if row.sees {
+			b.tell(power.Mains{Stable: true})
+		}
+		b.tell(low)
+		b.collected(b.facts())
+		b.pass(1)
+		b.collected(b.facts())
+		b.put(power.NotSent)
+		b.pass(10 * time.Second)
+		b.hold = true
+		b.collected(b.facts())
+		b.commit(power.Failed)
+		if n := requests(b); n != row.want {
+			t.Errorf("a process that %s: %d requests in %s", row.name, n, b.m.Position())
+		}
+	}
+
+	b = running(t, func(c *power.Config, _ *power.Memory) { c.Mains = true })
+	b.tell(power.Mains{Stable: true})
+	b.asks(power.Shutdown)
+	b.collected(b.facts())
+	b.pass(10 * time.Second)
+	b.hold = true
+	b.collected(b.facts())
+	b.tell(low)
+	n = requests(b)
+	b.commit(power.Failed)
+	if got := requests(b) - n; got != 0 {
+		t.Errorf("by hand: %d requests in %s", got, b.m.Position())
 	}
 }
 

@@ -48,7 +48,7 @@ type Machine struct {
 	items        []Item
 	refused      refusal
 	ids          []seenID
-	sawMains     bool // it was told to be there
+	heardMains   bool
 	unwritten    bool // this process saw mains go, and may ask once without a journal: its count is whole
 	lostEdge     bool // mains was lost in this step
 	lowEdge      bool // the battery got low in this step
@@ -524,9 +524,9 @@ func first(a, b Instant) Instant {
 func (m *Machine) hearsMains(e Mains) {
 	if e.Lost && !m.mains.Lost {
 		m.lostEdge = true
-		m.unwritten = m.sawMains
+		m.unwritten = m.heardMains
 	}
-	m.sawMains = m.sawMains || !e.Lost
+	m.heardMains = true
 	m.lowEdge = e.Low && !m.mains.Low
 	if m.mains.Lost {
 		m.back = m.now

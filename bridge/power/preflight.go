@@ -103,9 +103,9 @@ func Preflight(f Facts, c Circumstances) []Finding {
 		case x.Told == Yes:
 			add(s, id, text, advice, x.Evidence)
 		case x.Told == NotTold && hands:
-			add(Soft, id, "No answer came to the question whether this is so: "+text, "Look at the recorder's screen, then ask again.", x.Evidence)
+			add(Soft, id, "It isn't known, as no answer came: "+text, "Look at the recorder's screen, then ask again.", x.Evidence)
 		case x.Told == NotOffered:
-			add(Info, id, "This recorder doesn't tell whether this is so: "+text, "", x.Evidence)
+			add(Info, id, "It isn't known, as this recorder doesn't tell it: "+text, "", x.Evidence)
 		}
 	}
 	drilled := c.Learned.on(f.Firmware)
@@ -136,7 +136,7 @@ func Preflight(f Facts, c Circumstances) []Finding {
 	switch {
 	case drilled || f.Support.Told == Yes:
 	case f.Support.Told == No:
-		add(Hard, "support", "The recorder refuses to be shut down from outside.", "Shut it down at its own menu.", f.Support.Evidence)
+		add(Hard, "support", "The recorder refuses to be shut down from outside.", "Shut it down in its own menu.", f.Support.Evidence)
 	default:
 		add(Info, "support", "It isn't known whether the recorder can be shut down from outside.", "A drill proves it.", f.Support.Evidence)
 	}
@@ -156,7 +156,7 @@ func Preflight(f Facts, c Circumstances) []Finding {
 	case f.OtherAdmin.Told == Yes && hands:
 		add(Soft, "people", "Another administrator is signed in.", "Ask them first.", f.OtherAdmin.Evidence)
 	case f.People.Told == Yes || f.OtherAdmin.Told == Yes:
-		add(Info, "people", "Somebody is signed in.", "", f.People.Evidence)
+		add(Info, "people", "Somebody else is signed in to the recorder.", "", f.People.Evidence)
 	}
 	if !drilled && c.Action != Drill {
 		severity := Info
@@ -187,7 +187,7 @@ func Preflight(f Facts, c Circumstances) []Finding {
 		worn = Info
 	}
 	if c.Often {
-		add(worn, "often", "The recorder was shut down often lately.", "Nightly shutdowns wear disks; let it run.", "")
+		add(worn, "often", "The recorder was shut down in the last 24 hours already, or three times in the last 7 days.", "Frequent shutdowns wear disks; let it run.", "")
 	}
 	if f.RuntimeShort.Told == Yes {
 		add(worn, "ups", "The battery may not last for a whole shutdown.", "Wait until it is charged.", f.RuntimeShort.Evidence)
@@ -205,6 +205,9 @@ func plug(f Facts, c Circumstances, add func(s Severity, id, text, advice, evide
 	case !p.mayCut():
 		if c.Action == PowerCycle {
 			add(Hard, "plug", "There is no plug that the bridge may switch off.", "Shut down instead, and unplug the recorder by hand.", "")
+		}
+		if p.Exists && (f.PlugReachable.Told != Yes || !c.MeterFresh) {
+			add(Info, "plug", "The plug sends no fresh power readings.", "Without them nothing is proven, and Safe to cut power never comes.", f.PlugReachable.Evidence)
 		}
 	case f.PlugReachable.Told != Yes:
 		add(Soft, "plug", "The plug doesn't answer.", "Look at the plug: without it the recorder stays on.", f.PlugReachable.Evidence)

@@ -1916,7 +1916,7 @@ func TestStatusAlsoSays(t *testing.T) {
 				r.config = func(c *power.Config, d *power.Memory) { noMeterNoDrill(c, d); c.Plug.Cut = power.CutNever }
 				r.atHalt = word
 			}).play(t)
-		}, "Drill: unplug the recorder"},
+		}, "Drill: switch the recorder off and on by hand"},
 		{"a drill that waits for a word", func() *bench { return usually(func(r *rehearsal) { r.config = noMeterNoDrill }).play(t) }, "Drill: the recorder has been silent since"},
 		{"a drill that failed", presumed(drill(power.DrillRun{Failed: "x"})), "The recorder accepted"},
 		{"a drill that was proven and failed", presumed(drill(power.DrillRun{Failed: "x", Proven: true})), "The recorder accepted"},
@@ -1929,12 +1929,12 @@ func TestStatusAlsoSays(t *testing.T) {
 			b.signsIn()
 			b.tell(power.Verified{Number: b.effect.Number, After: power.After{Serial: ownSerial, CleanStop: yes(false), ClockWrong: yes(true)}})
 			return b
-		}, "The recorder runs. Not yet as before: clock, clean stop."},
+		}, "The recorder runs, not as before: its clock is wrong, its log tells of an unclean stop."},
 		{"another device with a long name", func() *bench {
 			b := resting(t, power.Booting, "", power.RelayOn, nil)
 			b.tell(power.SignedIn{At: b.now, Serial: strings.Repeat("x", 101)})
 			return b
-		}, "Another device answers at the recorder's address: " + strings.Repeat("x", 100) + "."},
+		}, "Another device answers at the recorder's address: " + strings.Repeat("x", 100) + ". Correct"},
 		{"life after our own cut, which is read back then", func() *bench {
 			b := beingCut(t)
 			b.probe(power.Alive)

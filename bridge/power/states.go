@@ -541,6 +541,8 @@ func (m *Machine) presumedOff() bool {
 	switch {
 	case m.lifeSince(m.since):
 		m.bootOnLife("alive")
+	case m.relayNow() == RelayOff && s.Drill.Proven: // as its owner was asked to
+		m.toOff("relay off, not by us")
 	case m.relayNow() == RelayOff:
 		m.failDrill("unproven")
 		m.toOff("relay off, not by us: unproven")
@@ -615,7 +617,6 @@ func (m *Machine) cut(p Proof, row string) {
 	m.d.Seq.CutBy = p
 	m.d.Seq.Offs = 0
 	m.d.Seq.Cuts++
-	m.learnHalted()
 	m.switchOff()
 	m.note("intent: cut")
 }
@@ -836,13 +837,19 @@ func (m *Machine) ends(verdict, row string) {
 	s := &m.d.Seq
 	m.passDrill(verdict)
 	m.learnAnswers()
+	more := ""
+	if f := m.faults(); f != "" {
+		more = " (" + f + ")"
+	}
 	switch {
 	case s.Action == Drill && s.Drill.Failed != "":
-		m.finish(Undone, s.Drill.Failed, "the drill has failed: "+s.Drill.Failed)
+		m.finish(Undone, s.Drill.Failed, "the drill has failed: "+drillReasons[s.Drill.Failed]+more)
+	case s.Action == Drill:
+		m.finish(Finished, verdict, "the drill has passed")
 	case s.SelfBack:
 		m.finish(Undone, "came_back", "the recorder came back by itself")
 	default:
-		m.finish(Finished, verdict, "the recorder runs again: "+verdict)
+		m.finish(Finished, verdict, "the recorder runs again: "+verdict+more)
 	}
 	m.d.Seq = Sequence{}
 	m.to(Running, row)

@@ -50,8 +50,8 @@ func (m *Machine) Status() string {
 	case Cutting:
 		return "The plug is being switched off."
 	case Off:
-		if !s.WasSafe && s.CutBy == "" {
-			return "The plug is off. It isn't proven that the recorder was off before."
+		if !s.WasSafe && s.CutBy == "" && !s.Drill.Proven {
+			return "The plug is off. It isn't proven that the recorder was off before. Power on starts it again."
 		}
 		switch {
 		case s.Owed && !m.owed():
@@ -67,7 +67,7 @@ func (m *Machine) Status() string {
 		return "The plug is being switched on."
 	case Rebooting:
 		if m.phase == watching {
-			return "The recorder restarts."
+			return "The recorder was asked to restart; it is watched."
 		}
 		return "The recorder is asked to restart."
 	case Booting:
@@ -75,7 +75,7 @@ func (m *Machine) Status() string {
 		case s.NotSwitched:
 			return "The recorder starts although its plug is off: this plug doesn't feed it."
 		case !normal(m.items):
-			return "The recorder runs. Not yet as before: " + m.faults() + "."
+			return "The recorder runs, not as before: " + m.faults() + "."
 		}
 		return "The recorder starts; then its cameras and recordings are checked."
 	}
@@ -92,7 +92,7 @@ func (m *Machine) attentionStatus() string {
 		}
 		return "The recorder was asked to shut down and still answers. Its power was kept. If its screen says that it has halted, switch it off and on by hand."
 	case CameBack:
-		return "The recorder was taken for off, and something answers at its address again. Nothing more is switched off."
+		return "The recorder was taken for off, and something answers at its address again. Nothing more is switched off; it goes on by itself once it has signed in."
 	case Unproven:
 		if m.cfg.Plug.mayCut() && s.Success && s.Action != Outage {
 			return "It can't be proven that the recorder is off. Look at it: if it has halted, press Confirm it is off and then Power on, or switch it off and on by hand." + m.figures()
@@ -101,14 +101,14 @@ func (m *Machine) attentionStatus() string {
 	case BootFailed:
 		return "The recorder doesn't answer after its start. Look at its screen."
 	case CutUnconfirmed:
-		return "It isn't known whether the plug has switched off. Look at it."
+		return "It isn't known whether the plug has switched off. Look at the plug."
 	case PowerLost:
 		if !m.sentOff.never() {
 			return "The plug is off. This bridge switched it off, and something answered at the recorder's address afterwards: look at the recorder."
 		}
 		return "The plug was switched off, not by this bridge, before the recorder was proven off. Switch it on again: the recorder is checked once it runs."
 	case WrongDevice:
-		return "Another device answers at the recorder's address: " + clip(strings.TrimSpace(m.seen.other), 100) + "."
+		return "Another device answers at the recorder's address: " + clip(strings.TrimSpace(m.seen.other), 100) + ". Correct the address, or forget the old recorder with purge."
 	}
 	return "The journal was damaged: the bridge only observes until the recorder has answered for 10 minutes."
 }
@@ -117,7 +117,7 @@ func (m *Machine) attentionStatus() string {
 func (m *Machine) presumedStatus() string {
 	switch s := &m.d.Seq; {
 	case s.Drill.Failed == "" && s.Drill.Proven:
-		return "Drill: unplug the recorder, wait 15 seconds and plug it in again."
+		return "Drill: switch the recorder off and on by hand, at its plug or cord, with 15 seconds in between."
 	case s.Action == Drill && s.Drill.Failed == "":
 		return "Drill: the recorder has been " + m.silence() + ". If its screen is dark or says that power may be switched off, and no disk is heard, press Confirm it is off." + m.figures()
 	}
@@ -137,8 +137,11 @@ func lowBattery(left []Finding) string {
 func blocked(left []Finding, person bool) string {
 	text := left[0].Text + more(left) + " " + left[0].Advice
 	soft := !slices.ContainsFunc(left, func(f Finding) bool { return f.Severity == Hard })
-	if soft && person {
+	switch {
+	case soft && person:
 		text += " Press again within 2 minutes to go on all the same."
+	case soft:
+		text += fmt.Sprintf(" An automation goes on all the same with force %q.", ids(left))
 	}
 	return text
 }
@@ -184,10 +187,16 @@ func (m *Machine) faults() string {
 	var all []string
 	for _, i := range m.items {
 		if i.Told == No {
-			all = append(all, strings.ReplaceAll(i.ID, "_", " "))
+			all = append(all, faultNames[i.ID])
 		}
 	}
 	return strings.Join(all, ", ")
+}
+
+// faultNames say what it means that an item of the verification isn't so.
+var faultNames = map[string]string{
+	"identity": "another serial number", "restarted": "it didn't restart", "cameras": "cameras are missing", "recording": "cameras don't record",
+	"disks": "disks differ", "clock": "its clock is wrong", "clean_stop": "its log tells of an unclean stop", "errors": "its log tells of errors",
 }
 
 // spell writes a duration of a second and more for people: 3 min 30 s.
