@@ -27,5 +27,20 @@
 // zigbee2mqtt repeats its remembered power with every report: ReportOther makes
 // one of another attribute.
 //
-// All methods may be called from any goroutine, but not from OnSwitch or Load.
+// # UPSes
+//
+// A NUT is a NUT server (upsd) with one UPS, in memory by Dial or on a port by Serve,
+// that answers as version 2.8.0 of upsd does.
+//
+//	n := bridgetest.NewNUT(bridgetest.NUTConfig{User: "bridge", Password: "…", OnCommand: func(command, argument string) string { … }})
+//	defer n.Close()
+//	n.Status("OB DISCHRG")
+//	n.Fault(bridgetest.NUTStale, "")
+//
+// OnCommand is where a UPS of a test cuts its load. The faults are those of network,
+// server, driver and of what isn't a NUT server; they may be bound to one kind of
+// request. Requests and Commands are what arrived.
+//
+// All methods may be called from any goroutine, but not from OnSwitch, Load or
+// OnCommand.
 package bridgetest
