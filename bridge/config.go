@@ -6,6 +6,7 @@ import (
 	"net"
 	"time"
 
+	"hikbridge/bridge/plug"
 	"hikbridge/bridge/power"
 )
 
@@ -116,6 +117,26 @@ type PowerConfig struct {
 func (c PowerConfig) Validate() error {
 	best := power.Learned{Passed: true, Gap: 10 * time.Second, OffWatts: 100} // no recorder restarts in less, or halts at more
 	return power.Config{OffWatts: c.OffWatts, Timers: c.Timers}.Validate(best)
+}
+
+// PlugError is what is wrong with one field of a plug, by the names of PlugForm;
+// Preset, Topic and Channel are parts of PowerConfig.Plug. Text continues the
+// field's name, names others by theirs, and holds no value.
+type PlugError = plug.Error
+
+// PlugSwitch makes the plug and says what switches it off, as topic and payload:
+// equal ones are one plug. It is empty without a plug and where the bridge can't
+// switch it. What can't be a plug is a *PlugError.
+func (c PowerConfig) PlugSwitch() ([]string, error) {
+	p, err := c.plug(plugOfAny, plugOfAny) // a payload may name the recorder that asks
+	if p == nil {
+		return nil, err
+	}
+	var off []string
+	for _, m := range p.Off() {
+		off = append(off, m.Topic+" "+string(m.Payload))
+	}
+	return off, nil
 }
 
 // Timers are what an owner may change; a zero one has its default.

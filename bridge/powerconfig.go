@@ -38,7 +38,8 @@ func (c PowerConfig) plug(base, recorder string) (*plug.Plug, error) {
 	return p, nil
 }
 
-// plugOfAny stands for every recorder's name when plugs are compared.
+// plugOfAny stands for every recorder's name and base topic when plugs are
+// compared.
 const plugOfAny = "any"
 
 // plugTopics adds the topics of all plugs' reports. One plug before two recorders
@@ -53,12 +54,11 @@ func plugTopics(c Config, topics []string) ([]string, error) {
 		if p == nil {
 			continue
 		}
-		same, err := rc.Power.plug(c.Topic, plugOfAny) // a payload may name the recorder that asks
+		off, err := rc.Power.PlugSwitch()
 		if err != nil {
 			return nil, fmt.Errorf("recorder %s: %w", rc.Name, err)
 		}
-		for _, off := range same.Off() {
-			key := off.Topic + " " + string(off.Payload)
+		for _, key := range off {
 			if other, ok := feeds[key]; ok {
 				return nil, fmt.Errorf("recorders %s and %s have the same plug; give each its own", other, rc.Name)
 			}

@@ -1,7 +1,6 @@
 package plug
 
 import (
-	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -20,8 +19,8 @@ const (
 	Free        = "free"
 )
 
-// howTo ends the error about a plug that isn't understood.
-const howTo = "write tasmota:TOPIC, shelly1:ID, shelly2:PREFIX, zigbee2mqtt:NAME, relay or free"
+// kinds is what a plug that isn't understood must be.
+const kinds = "must be tasmota:TOPIC, shelly1:ID, shelly2:PREFIX, zigbee2mqtt:NAME, relay or free"
 
 const (
 	maxTopic   = 256 // bytes of a topic in the configuration
@@ -57,29 +56,36 @@ type Config struct {
 	Meter                      bool   // free form: it has a meter; implied by PowerTopic and PowerField
 }
 
+// Error is what is wrong with one field of a Config: Preset, Topic and Channel are
+// what Parse reads. Text continues the field's name, says what to write, names
+// other fields by their names, and never holds a value: it could be a secret.
+type Error struct{ Field, Text string }
+
+func (e *Error) Error() string { return e.Field + " " + e.Text }
+
 // Parse reads PRESET or PRESET:TOPIC. After the topic of a Tasmota or Shelly
-// device #N may name its relay, as in "tasmota:strip#2". The error says what to
-// write.
+// device #N may name its relay, as in "tasmota:strip#2". The error is an
+// *Error.
 func Parse(s string) (Config, error) {
 	preset, topic, named := strings.Cut(s, ":")
 	c := Config{Preset: preset}
 	switch preset {
 	case Tasmota, Shelly1, Shelly2, Zigbee2MQTT:
 		if topic == "" {
-			return Config{}, fmt.Errorf("%s needs the device: write %s:%s", preset, preset, sample(preset))
+			return Config{}, &Error{"Topic", fmt.Sprintf("is missing behind %s; write which plug it is, as in %s:%s", preset, preset, sample(preset))}
 		}
 	case Relay, Free:
 		if named {
-			return Config{}, fmt.Errorf("%s stands alone: write %s", preset, preset)
+			return Config{}, &Error{"Preset", fmt.Sprintf("is %s, which stands alone; write %s", preset, preset)}
 		}
 		return c, nil
 	default:
-		return Config{}, fmt.Errorf("%.60q is no plug: %s", s, howTo)
+		return Config{}, &Error{"Preset", kinds}
 	}
 	if name, number, ok := strings.Cut(topic, "#"); ok && preset != Zigbee2MQTT {
 		n, err := strconv.ParseUint(number, 10, 8)
 		if err != nil || preset == Tasmota && n == 0 {
-			return Config{}, fmt.Errorf("%.60q: after # stands the relay's number, as in %s:%s#1", s, preset, sample(preset))
+			return Config{}, &Error{"Channel", fmt.Sprintf("isn't the relay's number, which stands after #, as in %s:%s#1", preset, sample(preset))}
 		}
 		topic, c.Channel = name, int(n)
 	}
@@ -101,11 +107,12 @@ func sample(preset string) string {
 
 // checkDevice looks at what a preset needs to know of the device.
 func (c Config) checkDevice() error {
-	if err := checkTopic(c.Topic); err != nil {
-		return fmt.Errorf("%s:%.60s: %w", c.Preset, c.Topic, err)
+	example := c.Preset + ":" + sample(c.Preset)
+	if text := checkTopic(c.Topic); text != "" {
+		return &Error{"Topic", text + "; write the device alone, as in " + example}
 	}
 	if c.Channel < 0 || c.Channel > maxChannel {
-		return fmt.Errorf("%s:%.60s: relay %d: they go to %d", c.Preset, c.Topic, c.Channel, maxChannel)
+		return &Error{"Channel", fmt.Sprintf("names a relay that there isn't; they go to %d", maxChannel)}
 	}
 	first, rest, _ := strings.Cut(c.Topic, "/")
 	switch {
@@ -115,24 +122,24 @@ func (c Config) checkDevice() error {
 	default:
 		return nil
 	}
-	return fmt.Errorf("%s:%.60s: without %s/: write it as %s:%s", c.Preset, c.Topic, first, c.Preset, sample(c.Preset))
+	return &Error{"Topic", fmt.Sprintf("is written without %s/, as in %s", first, example)}
 }
 
-// checkTopic says why a topic can't be used.
-func checkTopic(t string) error {
+// checkTopic says why a topic can't be used, if it can't.
+func checkTopic(t string) string {
 	switch {
 	case t == "":
-		return errors.New("the topic is missing")
+		return "is missing"
 	case len(t) > maxTopic:
-		return fmt.Errorf("a topic of %d bytes; %d at most", len(t), maxTopic)
+		return fmt.Sprintf("is a topic of more than %d bytes", maxTopic)
 	case !utf8.ValidString(t) || strings.ContainsFunc(t, unicode.IsControl):
-		return errors.New("the topic isn't plain text")
+		return "isn't plain text"
 	case strings.ContainsAny(t, "+#"):
-		return errors.New("a topic without wildcards (+ and #)")
+		return "must not hold wildcards (+ and #)"
 	case strings.HasPrefix(t, "/") || strings.HasSuffix(t, "/") || strings.TrimSpace(t) != t:
-		return errors.New("the topic begins or ends with a slash or a space")
+		return "begins or ends with a slash or a space"
 	}
-	return nil
+	return ""
 }
 
 // Told is what a report says of a relay.
@@ -225,11 +232,11 @@ type device interface {
 }
 
 // New checks c and returns its plug, of which nothing is known. base is the
-// bridge's own base topic and recorder the recorder's name in it. The error says
-// what to write.
+// bridge's own base topic and recorder the recorder's name in it. What is wrong
+// with c is an *Error.
 func New(c Config, base, recorder string) (*Plug, error) {
 	own := base + "/plug/" + recorder
-	if err := checkTopic(own); err != nil || recorder == "" {
+	if checkTopic(own) != "" || recorder == "" {
 		return nil, fmt.Errorf("plug of %q below %q: a base topic and the recorder's name are needed", recorder, base)
 	}
 	p := &Plug{config: c}
@@ -244,7 +251,7 @@ func New(c Config, base, recorder string) (*Plug, error) {
 		p.device = newZigbee(c)
 	case Relay, Free:
 	default:
-		return nil, fmt.Errorf("%.60q is no plug: %s", c.Preset, howTo)
+		return nil, &Error{"Preset", kinds}
 	}
 	if p.device != nil {
 		if err := c.checkDevice(); err != nil {
@@ -253,7 +260,7 @@ func New(c Config, base, recorder string) (*Plug, error) {
 		p.own = p.device.topics()
 	}
 	if err := c.checkForm(); err != nil {
-		return nil, fmt.Errorf("plug %s: %w", c.Preset, err)
+		return nil, err
 	}
 	p.free = newForm(c, own)
 	return p, nil
@@ -267,35 +274,38 @@ func (c Config) checkForm() error {
 		if t.topic == "" {
 			continue
 		}
-		if err := checkTopic(t.topic); err != nil {
-			return fmt.Errorf("%s: %w", t.name, err)
+		if text := checkTopic(t.topic); text != "" {
+			return &Error{t.name, text}
 		}
 	}
 	relay, free, zigbee := c.Preset == Relay, c.Preset == Free, c.Preset == Zigbee2MQTT
 	words := zigbee || c.Preset == Tasmota
 	power := c.PowerTopic != "" || free && c.StateTopic != ""
 	for _, r := range []struct {
-		wrong bool
-		text  string
+		wrong       bool
+		field, text string
 	}{
-		{free && c.StateTopic == "" && c.PowerTopic == "" && c.CommandTopic == "", "the free form needs StateTopic, PowerTopic or CommandTopic"},
-		{(free || relay) && c.Topic != "", "Topic belongs to the other presets"},
-		{relay && (c.StateTopic != "" || c.PowerTopic != ""), "its topics for state and power are fixed: use free for others"},
-		{c.StateField != "" && c.StateTopic == "" && !zigbee, "StateField needs StateTopic"},
-		{(c.StateOn != "" || c.StateOff != "") && c.StateTopic == "" && !words, "StateOn and StateOff need StateTopic"},
-		{c.PowerField != "" && !power && !zigbee, "PowerField needs PowerTopic"},
-		{c.TimeField != "" && c.PowerField == "" && !zigbee, "TimeField needs PowerField: a time stands beside a figure"},
-		{c.TimeField == "last_seen", "TimeField last_seen moves with each message of a device, not only with measurements"},
-		{free && c.Meter && c.PowerTopic == "" && c.PowerField == "", "Meter needs PowerTopic or PowerField"},
-		{(c.CommandOn != "" || c.CommandOff != "") && c.CommandTopic == "" && !words && c.Preset != Shelly1, "CommandOn and CommandOff need CommandTopic"},
-		{c.Ask != "" && c.AskTopic == "", "Ask needs AskTopic"},
-		{strings.EqualFold(or(c.StateOn, "ON"), or(c.StateOff, "OFF")), "StateOn and StateOff are the same"},
-		{or(c.CommandOn, "ON") == or(c.CommandOff, "OFF"), "CommandOn and CommandOff are the same"},
-		{zigbee && c.CommandTopic == "" && strings.Contains(c.StateField, "."), "StateField is the name of one attribute, as in state_l1"},
-		{zigbee && c.AskTopic == "" && strings.Contains(c.PowerField, "."), "PowerField is the name of one attribute, as in power_l1"},
+		{free && c.StateTopic == "" && c.PowerTopic == "" && c.CommandTopic == "", "Preset", "is free, which needs StateTopic, PowerTopic or CommandTopic; set those that the plug has"},
+		{(free || relay) && c.Topic != "", "Topic", "belongs to the other presets; remove it"},
+		{relay && c.StateTopic != "", "StateTopic", "can't be set for relay, whose topics are fixed; remove it, or describe the plug as free"},
+		{relay && c.PowerTopic != "", "PowerTopic", "can't be set for relay, whose topics are fixed; remove it, or describe the plug as free"},
+		{c.StateField != "" && c.StateTopic == "" && !zigbee, "StateField", "needs StateTopic; set both, or remove it"},
+		{c.StateOn != "" && c.StateTopic == "" && !words, "StateOn", "needs StateTopic; set both, or remove it"},
+		{c.StateOff != "" && c.StateTopic == "" && !words, "StateOff", "needs StateTopic; set both, or remove it"},
+		{c.PowerField != "" && !power && !zigbee, "PowerField", "needs PowerTopic; set both, or remove it"},
+		{c.TimeField != "" && c.PowerField == "" && !zigbee, "TimeField", "needs PowerField, as a time stands beside a figure; set both, or remove it"},
+		{c.TimeField == "last_seen", "TimeField", "is last_seen, which moves with each message of a device, not only with measurements; remove it"},
+		{free && c.Meter && c.PowerTopic == "" && c.PowerField == "", "Meter", "needs PowerTopic or PowerField, where its power stands; set one, or remove it"},
+		{c.CommandOn != "" && c.CommandTopic == "" && !words && c.Preset != Shelly1, "CommandOn", "needs CommandTopic; set both, or remove it"},
+		{c.CommandOff != "" && c.CommandTopic == "" && !words && c.Preset != Shelly1, "CommandOff", "needs CommandTopic; set both, or remove it"},
+		{c.Ask != "" && c.AskTopic == "", "Ask", "needs AskTopic; set both, or remove it"},
+		{strings.EqualFold(or(c.StateOn, "ON"), or(c.StateOff, "OFF")), "StateOff", "is the same as StateOn; write what the plug says for each"},
+		{or(c.CommandOn, "ON") == or(c.CommandOff, "OFF"), "CommandOff", "is the same as CommandOn; write what switches it on and what off"},
+		{zigbee && c.CommandTopic == "" && strings.Contains(c.StateField, "."), "StateField", "must be the name of one attribute, as in state_l1"},
+		{zigbee && c.AskTopic == "" && strings.Contains(c.PowerField, "."), "PowerField", "must be the name of one attribute, as in power_l1"},
 	} {
 		if r.wrong {
-			return errors.New(r.text)
+			return &Error{r.field, r.text}
 		}
 	}
 	return nil

@@ -1,7 +1,9 @@
 package plug_test
 
 import (
+	"errors"
 	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -48,30 +50,30 @@ func TestParse(t *testing.T) {
 
 func TestParseSaysWhatToWrite(t *testing.T) {
 	for s, want := range map[string]string{
-		"":                                    "write tasmota:TOPIC, shelly1:ID",
-		"Tasmota:x":                           "write tasmota:TOPIC",
+		"":                                    "must be tasmota:TOPIC, shelly1:ID",
+		"Tasmota:x":                           "must be tasmota:TOPIC",
 		"shelly:x":                            "shelly2:PREFIX",
-		"tasmota":                             "write tasmota:garage_plug",
-		"tasmota:":                            "write tasmota:garage_plug",
-		"shelly1:":                            "write shelly1:shellyplug-s-AABBCC",
-		"shelly2:":                            "write shelly2:shellyplusplugs-",
-		"zigbee2mqtt:":                        "write zigbee2mqtt:Garage plug",
+		"tasmota":                             "as in tasmota:garage_plug",
+		"tasmota:":                            "as in tasmota:garage_plug",
+		"shelly1:":                            "as in shelly1:shellyplug-s-AABBCC",
+		"shelly2:":                            "as in shelly2:shellyplusplugs-",
+		"zigbee2mqtt:":                        "as in zigbee2mqtt:Garage plug",
 		"relay:garage":                        "write relay",
 		"free:":                               "write free",
 		"tasmota:cmnd/garage_plug/POWER":      "without cmnd/",
 		"shelly1:shellies/shellyplug-s-1":     "without shellies/",
 		"zigbee2mqtt:zigbee2mqtt/Plug":        "without zigbee2mqtt/",
 		"tasmota:strip#0":                     "tasmota:garage_plug#1",
-		"tasmota:strip#x":                     "after # stands",
+		"tasmota:strip#x":                     "stands after #",
 		"tasmota:strip#33":                    "they go to 32",
-		"shelly2:a+b":                         "without wildcards",
-		"zigbee2mqtt:plug#2":                  "without wildcards",
+		"shelly2:a+b":                         "must not hold wildcards",
+		"zigbee2mqtt:plug#2":                  "must not hold wildcards",
 		"tasmota:plug/":                       "slash",
 		"tasmota: plug":                       "space",
 		"tasmota:a\x00b":                      "plain text",
 		"tasmota:a\xffb":                      "plain text",
 		"tasmota:#1":                          "missing",
-		"tasmota:" + strings.Repeat("x", 300): "256 at most",
+		"tasmota:" + strings.Repeat("x", 300): "more than 256 bytes",
 	} {
 		if _, err := plug.Parse(s); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: %v, want %q", s, err, want)
@@ -84,28 +86,34 @@ func TestNewSaysWhatIsWrong(t *testing.T) {
 		c    plug.Config
 		want string
 	}{
-		"no preset":                         {plug.Config{}, "write tasmota:TOPIC"},
+		"no preset":                         {plug.Config{}, "must be tasmota:TOPIC"},
 		"a preset without device":           {plug.Config{Preset: plug.Tasmota}, "missing"},
-		"a relay beyond all":                {plug.Config{Preset: plug.Shelly2, Topic: "x", Channel: -1}, "relay -1"},
+		"a relay beyond all":                {plug.Config{Preset: plug.Shelly2, Topic: "x", Channel: -1}, "names a relay that there isn't"},
 		"free without anything":             {plug.Config{Preset: plug.Free}, "needs StateTopic, PowerTopic or CommandTopic"},
 		"free with a device":                {plug.Config{Preset: plug.Free, Topic: "x", StateTopic: "y"}, "Topic belongs"},
-		"a wildcard":                        {plug.Config{Preset: plug.Free, StateTopic: "x/#"}, "StateTopic: a topic without wildcards"},
-		"the tree elsewhere":                {plug.Config{Preset: plug.Relay, StateTopic: "x"}, "use free"},
+		"a wildcard":                        {plug.Config{Preset: plug.Free, StateTopic: "x/#"}, "StateTopic must not hold wildcards"},
+		"the tree elsewhere":                {plug.Config{Preset: plug.Relay, StateTopic: "x"}, "StateTopic can't be set for relay"},
 		"a field without topic":             {plug.Config{Preset: plug.Tasmota, Topic: "x", StateField: "POWER"}, "StateField needs StateTopic"},
-		"words without topic":               {plug.Config{Preset: plug.Shelly2, Topic: "x", StateOn: "1"}, "need StateTopic"},
+		"words without topic":               {plug.Config{Preset: plug.Shelly2, Topic: "x", StateOn: "1"}, "StateOn needs StateTopic"},
 		"a power field without topic":       {plug.Config{Preset: plug.Shelly1, Topic: "x", PowerField: "power"}, "PowerField needs PowerTopic"},
 		"a time alone":                      {plug.Config{Preset: plug.Free, PowerTopic: "x", TimeField: "at"}, "TimeField needs PowerField"},
-		"a time that moves with everything": {plug.Config{Preset: plug.Zigbee2MQTT, Topic: "x", TimeField: "last_seen"}, "last_seen moves"},
+		"a time that moves with everything": {plug.Config{Preset: plug.Zigbee2MQTT, Topic: "x", TimeField: "last_seen"}, "TimeField is last_seen"},
 		"a meter that is nowhere":           {plug.Config{Preset: plug.Free, StateTopic: "x", Meter: true}, "Meter needs"},
-		"a command without topic":           {plug.Config{Preset: plug.Shelly2, Topic: "x", CommandOn: "on"}, "need CommandTopic"},
+		"a command without topic":           {plug.Config{Preset: plug.Shelly2, Topic: "x", CommandOn: "on"}, "CommandOn needs CommandTopic"},
 		"a question without topic":          {plug.Config{Preset: plug.Tasmota, Topic: "x", Ask: "?"}, "Ask needs AskTopic"},
-		"on is off":                         {plug.Config{Preset: plug.Free, StateTopic: "x", StateOff: "on"}, "StateOn and StateOff are the same"},
-		"on switches off":                   {plug.Config{Preset: plug.Free, CommandTopic: "x", CommandOn: "OFF"}, "CommandOn and CommandOff are the same"},
+		"on is off":                         {plug.Config{Preset: plug.Free, StateTopic: "x", StateOff: "on"}, "StateOff is the same as StateOn"},
+		"on switches off":                   {plug.Config{Preset: plug.Free, CommandTopic: "x", CommandOn: "OFF"}, "CommandOff is the same as CommandOn"},
 		"a path to zigbee2mqtt":             {plug.Config{Preset: plug.Zigbee2MQTT, Topic: "x", StateField: "a.b"}, "state_l1"},
 		"a power path to zigbee2mqtt":       {plug.Config{Preset: plug.Zigbee2MQTT, Topic: "x", PowerField: "a.b"}, "power_l1"},
 	} {
-		if _, err := plug.New(row.c, "hikbridge", "garage"); err == nil || !strings.Contains(err.Error(), row.want) {
+		_, err := plug.New(row.c, "hikbridge", "garage")
+		var wrong *plug.Error
+		if !errors.As(err, &wrong) || !strings.Contains(err.Error(), row.want) {
 			t.Errorf("%s: %v, want %q", name, err, row.want)
+			continue
+		}
+		if !reflect.ValueOf(row.c).FieldByName(wrong.Field).IsValid() {
+			t.Errorf("%s: there is no field %s", name, wrong.Field)
 		}
 	}
 	for _, place := range [][2]string{{"", "garage"}, {"hikbridge", ""}, {"hikbridge/#", "garage"}} {

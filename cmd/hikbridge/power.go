@@ -2,6 +2,7 @@ package main
 
 import (
 	"cmp"
+	"errors"
 	"net/netip"
 	"net/url"
 	"slices"
@@ -32,8 +33,8 @@ func (r *reader) power(prefix string, v recorderVariables, a *address) bridge.Po
 		StateOn: v.PlugStateOn, StateOff: v.PlugStateOff, CommandOn: v.PlugOn, CommandOff: v.PlugOff, Ask: v.PlugAsk,
 		Meter: r.yes(prefix+"PLUG_METER", v.PlugMeter),
 	}}
-	r.plug(prefix, v)
 	r.plugTopics(prefix, v)
+	r.plug(prefix, v, c)
 	c.Cut = r.cut(prefix, v)
 	c.Witness = r.witness(prefix+"WITNESS", v.Witness, a)
 	c.OffWatts = r.offWatts(prefix+"OFF_WATTS", v.OffWatts)
@@ -42,9 +43,9 @@ func (r *reader) power(prefix string, v recorderVariables, a *address) bridge.Po
 	return c
 }
 
-// plug judges which kind of plug it is; the rest of its form is that of its kind.
-// What belongs to a plug and would do nothing without one is refused.
-func (r *reader) plug(prefix string, v recorderVariables) {
+// plug judges what package bridge would refuse to start with. What belongs to a
+// plug and would do nothing without one is refused as well.
+func (r *reader) plug(prefix string, v recorderVariables, c bridge.PowerConfig) {
 	if v.Plug == "" {
 		var alone []string
 		for _, d := range describe[recorderVariables](prefix) {
@@ -57,9 +58,33 @@ func (r *reader) plug(prefix string, v recorderVariables) {
 		}
 		return
 	}
-	if kind := plugKind(v.Plug); !slices.Contains([]string{"tasmota", "shelly1", "shelly2", "zigbee2mqtt", plugRelay, plugFree}, kind) {
-		r.wrong(prefix+"PLUG", "must be tasmota:TOPIC, shelly1:ID, shelly2:PREFIX, zigbee2mqtt:NAME, relay or free")
+	_, err := c.PlugSwitch()
+	var wrong *bridge.PlugError
+	if !errors.As(err, &wrong) {
+		return
 	}
+	variable := prefix + "PLUG"
+	var names []string
+	for _, f := range plugFields {
+		name := prefix + f.suffix
+		if f.field == wrong.Field {
+			variable = name
+		}
+		names = append(names, f.field, name)
+	}
+	if slices.ContainsFunc(r.problems, func(p problem) bool { return p.Variable == variable }) {
+		return
+	}
+	r.wrong(variable, "%s", strings.NewReplacer(names...).Replace(wrong.Text))
+}
+
+// plugFields are the names that package bridge and the variables have for the
+// same. A name that begins another one stands after it.
+var plugFields = [...]struct{ field, suffix string }{
+	{"StateTopic", "PLUG_STATE_TOPIC"}, {"PowerTopic", "PLUG_POWER_TOPIC"}, {"CommandTopic", "PLUG_COMMAND_TOPIC"}, {"AskTopic", "PLUG_ASK_TOPIC"},
+	{"StateField", "PLUG_STATE_FIELD"}, {"PowerField", "PLUG_POWER_FIELD"}, {"TimeField", "PLUG_TIME_FIELD"},
+	{"StateOn", "PLUG_STATE_ON"}, {"StateOff", "PLUG_STATE_OFF"}, {"CommandOn", "PLUG_ON"}, {"CommandOff", "PLUG_OFF"},
+	{"Ask", "PLUG_ASK"}, {"Meter", "PLUG_METER"},
 }
 
 // plugKind is the word before the colon.
@@ -102,6 +127,8 @@ func (r *reader) cut(prefix string, v recorderVariables) string {
 		r.wrong(variable, "is %s, and the bridge can't switch the plug that %sPLUG calls relay; write never, or describe the plug with tasmota, shelly1, shelly2, zigbee2mqtt or free", cut, prefix)
 	case kind == plugFree && v.PlugCommandTopic == "":
 		r.wrong(variable, "is %s, which needs %sPLUG_COMMAND_TOPIC; set it, or write never", cut, prefix)
+	case cut == cutPresumed && v.Witness == "":
+		r.wrong(variable, "is presumed, which needs %sWITNESS, as without one a broken network looks like a recorder that is off; name a host on the recorder's own network switch, or write proven", prefix)
 	}
 	return cut
 }
@@ -118,12 +145,19 @@ func (r *reader) shared(plugs map[string]string, variable string, c bridge.Power
 		device = cmp.Or(form.StateTopic, form.PowerTopic, c.Plug)
 	}
 	// Relays of one device differ by what switches them.
-	key := cmp.Or(form.CommandTopic, device) + "\n" + cmp.Or(form.CommandOff, "OFF")
-	if first, ok := plugs[key]; ok {
-		r.wrong(variable, "is the plug of %s too; a plug that feeds several recorders can't be switched safely: give each its own, or remove both", first)
-		return
+	keys := []string{cmp.Or(form.CommandTopic, device) + "\n" + cmp.Or(form.CommandOff, "OFF")}
+	if off, err := c.PlugSwitch(); err == nil {
+		keys = append(keys, off...)
 	}
-	plugs[key] = variable
+	for _, key := range keys {
+		if first, ok := plugs[key]; ok {
+			r.wrong(variable, "is the plug of %s too; a plug that feeds several recorders can't be switched safely: give each its own, or remove both", first)
+			return
+		}
+	}
+	for _, key := range keys {
+		plugs[key] = variable
+	}
 }
 
 // witness judges a host, with a port or without.
