@@ -169,7 +169,7 @@ func brokerTLS(c BrokerConfig) (*tls.Config, error) {
 // offline, and the state directory is free.
 func (b *Bridge) Run(ctx context.Context) error {
 	defer b.unlock()
-	b.site.cfg.Log.Info("hikbridge starts", keyVersion, b.site.cfg.Version, keyCount, len(b.names))
+	b.site.cfg.Log.Info("hikbridge starts", keyVersion, b.site.cfg.Version, keyCounted, len(b.names))
 	session, endSession := context.WithCancel(context.WithoutCancel(ctx))
 	var broker, recorders sync.WaitGroup
 	b.greet(ctx)

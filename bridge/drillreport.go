@@ -18,12 +18,15 @@ func (k *keeper) reportDrill(before *Action, m power.Memory) {
 		return
 	}
 	a := k.book.finished[len(k.book.finished)-1]
+	if a.Outcome == string(power.Declined) {
+		return // nothing began
+	}
 	path := filepath.Join(k.site.cfg.StateDir, fmt.Sprintf("drill-%s-%s.txt", k.cfg.Name, a.Began.Format("20060102-150405")))
 	if err := os.WriteFile(path, []byte(k.drillReport(a, m)), 0o600); err != nil {
 		k.log.Error("the drill's report can't be written", keyError, err)
 		return
 	}
-	k.log.Info("the drill's report is written", keyName, filepath.Base(path))
+	k.log.Info("the drill's report is written", keyPath, path)
 }
 
 // drillReport is that file's text.
@@ -44,14 +47,19 @@ func (k *keeper) drillReport(a Action, m power.Memory) string {
 	line("proof", "%s", or(a.Proof, "none"))
 	if l.Passed && l.At.After(a.Began) {
 		b.WriteString("\nlearned\n")
-		line("  to silence", "%v", l.ToSilence.Round(time.Second))
-		line("  silence of a restart", "%v", l.Gap.Round(time.Second))
-		line("  to the first sign-in", "%v", l.Boot.Round(time.Second))
-		line("  running", "%.1f W", l.Running)
-		line("  lowest in a restart", "%.1f W", l.Lowest)
-		line("  halted", "%.1f W", l.Halted)
+		halted := l.Halted > 0 || l.Lowest > 0 || l.Blind // the latter are judged by the former
+		line("  to silence", "%s", measuredTime(l.ToSilence))
+		line("  silence of a restart", "%s", measuredTime(l.Gap))
+		line("  to the first sign-in", "%s", measuredTime(l.Boot))
+		line("  running", "%s", measuredWatts(l.Running, l.Running > 0))
+		line("  lowest in a restart", "%s", measuredWatts(l.Lowest, l.Lowest > 0))
+		line("  halted", "%s", measuredWatts(l.Halted, halted))
 		line("  off at or below", "%.1f W", l.OffWatts)
-		line("  the meter can tell", "%v", !l.Blind && l.Running > 0)
+		tells := notMeasured
+		if halted {
+			tells = fmt.Sprint(!l.Blind)
+		}
+		line("  the meter can tell", "%s", tells)
 	}
 	b.WriteString("\nsteps\n")
 	for _, s := range a.Steps {
@@ -66,6 +74,22 @@ func (k *keeper) drillReport(a Action, m power.Memory) string {
 		line("  "+v.ID, "%s", v.Result)
 	}
 	return b.String()
+}
+
+const notMeasured = "not measured"
+
+func measuredTime(d time.Duration) string {
+	if d == 0 {
+		return notMeasured
+	}
+	return d.Round(time.Second).String()
+}
+
+func measuredWatts(w float64, measured bool) string {
+	if !measured {
+		return notMeasured
+	}
+	return fmt.Sprintf("%.1f W", w)
 }
 
 func or(text, otherwise string) string {

@@ -532,6 +532,29 @@ func TestADrillIsPassedByTheMeter(t *testing.T) {
 	})
 }
 
+func TestTheExpectedFinishIsAFullMinuteToComeAndOfTheWholeDrill(t *testing.T) {
+	inHome(t, homeSetup{}, func(t *testing.T, h *home) {
+		h.drills()
+		first := h.value("hikbridge/garage/expected_finish")
+		h.reaches("off", 20*time.Minute)
+		h.reaches("running", 5*time.Minute)
+		took := 0
+		for _, p := range h.broker.Log() {
+			if p.Sent || p.Packet != "PUBLISH" || p.Topic != "hikbridge/garage/expected_finish" || string(p.Payload) == "None" {
+				continue
+			}
+			took++
+			if at, err := time.Parse(time.RFC3339, string(p.Payload)); err != nil || at.Before(p.At) || at.Second() != 0 {
+				t.Errorf("%s at %v, %v", p.Payload, p.At, err)
+			}
+		}
+		at, err := time.Parse(time.RFC3339, first)
+		if off := time.Until(at); took == 0 || err != nil || off < -time.Minute || off > 8*time.Minute {
+			t.Errorf("%q as the drill began, %v after its end, told %d times, %v", first, off, took, err)
+		}
+	})
+}
+
 func TestADrillIsPassedByAPersonsWord(t *testing.T) {
 	inHome(t, homeSetup{recorder: nvrtest.Config{Watts: nvrtest.Watts{Halted: 9}}}, func(t *testing.T, h *home) {
 		h.drills()
@@ -567,7 +590,18 @@ func TestADrillIsPassedWithoutAPlug(t *testing.T) {
 		h.feed(true)
 		h.reaches("running", 10*time.Minute)
 		h.went(twoLegs + " presumed_off booting running")
-		h.says("report", h.report(), "result                 done normal", "proof                  person", "plug                   none", "the meter can tell   false")
+		h.says("report", h.report(), "result                 done normal", "proof                  person", "plug                   none",
+			"to silence           not measured", "running              not measured", "lowest in a restart  not measured", "halted               not measured", "the meter can tell   not measured")
+
+		h.press("plan")
+		time.Sleep(22 * time.Second)
+		h.press("drill") // a second shutdown in 24 hours
+		time.Sleep(time.Minute)
+		a := h.action()
+		if a.Action != "drill" || a.Outcome != "refused" || len(a.Verification) > 0 || a.Gaps != "" {
+			t.Errorf("a refused drill: %+v", a)
+		}
+		h.says("report", h.report(), "result                 done normal") // and no other one
 	})
 }
 

@@ -51,18 +51,20 @@ type keeper struct {
 	damaged bool               // the journal, until a new one begins
 	size    int                // bytes appended since it was compacted
 	book    logBook
-	work    sync.WaitGroup     // goroutines that were started
-	wake    time.Duration      // when the machine wants to be woken; negative: not
-	said    time.Time          // when safe was said last
-	asked   time.Time          // when the plug was asked last
-	stop    context.CancelFunc // ends the effect that asks the recorder; nil: none
-	running uint64             // number of that
-	probes  context.CancelFunc // ends the prober; nil: it doesn't run
-	sight   sighting
-	facts   power.Facts // last collected
-	support power.Seen  // whether the recorder can be shut down from outside
-	returns power.Seen  // whether the plug is on after an outage
-	model   string      // of the recorder
+	// verified is the first item of the verification that was written last.
+	verified *power.Item
+	work     sync.WaitGroup     // goroutines that were started
+	wake     time.Duration      // when the machine wants to be woken; negative: not
+	said     time.Time          // when safe was said last
+	asked    time.Time          // when the plug was asked last
+	stop     context.CancelFunc // ends the effect that asks the recorder; nil: none
+	running  uint64             // number of that
+	probes   context.CancelFunc // ends the prober; nil: it doesn't run
+	sight    sighting
+	facts    power.Facts // last collected
+	support  power.Seen  // whether the recorder can be shut down from outside
+	returns  power.Seen  // whether the plug is on after an outage
+	model    string      // of the recorder
 }
 
 // newKeeper makes a recorder's keeper. Its journal is opened by run; one that can't be
@@ -207,7 +209,7 @@ func (k *keeper) commit(ctx context.Context, out power.Output) {
 			k.switchOn()
 		}
 		for _, x := range out.Moves {
-			k.log.Info("power", keyBefore, x.From, keyState, x.To, keyReason, x.Row)
+			k.log.Info("power state changed", keyBefore, x.From, keyState, x.To, keyReason, x.Row)
 		}
 		k.wake = out.Wake
 		became := power.Durable
@@ -239,11 +241,15 @@ func (k *keeper) tell(out power.Output) {
 	for _, a := range out.Answers {
 		k.site.verdict(k.cfg.Name, &verdict{EventType: string(a.Type), ID: a.ID, By: a.By, Action: action(a.Action),
 			Reason: a.Reason, Message: a.Message, Findings: blockers(a.Findings)})
+		log := k.log
+		if a.By != "" {
+			log = log.With(keyBy, a.By)
+		}
 		switch a.Type {
 		case power.Declined, power.Undone:
-			k.log.Warn("command "+string(a.Type), keyAction, a.Action, keyBy, a.By, keyReason, a.Message)
+			log.Warn("command "+string(a.Type), keyAction, a.Action, keyReason, a.Message)
 		case power.Accepted, power.Finished, power.Cancelled:
-			k.log.Info("command "+string(a.Type), keyAction, a.Action, keyBy, a.By, keyReason, a.Message)
+			log.Info("command "+string(a.Type), keyAction, a.Action, keyReason, a.Message)
 		}
 	}
 }

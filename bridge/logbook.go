@@ -56,7 +56,7 @@ type Action struct {
 	Message      string     `json:"message,omitempty"`
 	Findings     []Blocker  `json:"findings,omitempty"`
 	Steps        []Step     `json:"steps"`
-	Proof        string     `json:"proof,omitempty"` // the strongest that was reached: power, person, presumed
+	Proof        string     `json:"proof,omitempty"` // the strongest that was reached: power, person, presumed; empty: none
 	Verification []Verified `json:"verification,omitempty"`
 	Gaps         string     `json:"gaps,omitempty"` // in the recordings
 	Number       uint64     `json:"number"`         // of the sequence
@@ -173,7 +173,7 @@ func (b *logBook) continues(e journalEntry) {
 			}
 		}
 	}
-	if proves(e.Proof) > proves(power.Proof(a.Proof)) {
+	if e.Proof != power.ProofNone && proves(e.Proof) > proves(power.Proof(a.Proof)) {
 		a.Proof = string(e.Proof)
 	}
 }

@@ -24,4 +24,6 @@ const (
 	keyBroker   = "broker"
 	keyVersion  = "version"
 	keyState    = "state"
+	keyPath     = "path"
+	keyCounted  = "recorders"
 )

@@ -115,7 +115,8 @@ func (k *keeper) supportWord(m power.Memory) string {
 const quickWatts = 3
 
 // finish guesses when the recorder is proven off, or runs again, by what a drill
-// taught; zero when nothing is on its way there.
+// taught, in full minutes and never a time that has passed; zero when nothing is on
+// its way there.
 func (k *keeper) finish(m power.Memory) time.Time {
 	l := m.Learned
 	toSilence, gap, boot := l.ToSilence, l.Gap, l.Boot
@@ -126,19 +127,29 @@ func (k *keeper) finish(m power.Memory) time.Time {
 	if l.Passed && !l.Blind && l.Halted > 0 && l.OffWatts <= quickWatts {
 		proven = 45 * time.Second
 	}
+	countdown, off, cut, on := 10*time.Second, toSilence+proven, 20*time.Second, 20*time.Second+boot
+	request, after := off, time.Duration(0)
+	switch second := m.Seq.Drill.Leg == 2; {
+	case m.Seq.Action == power.Reboot:
+		request = toSilence + gap + boot
+	case m.Seq.Action == power.Drill && second: // it ends when it has come back
+		countdown = time.Minute
+		off, cut = off+cut+on, cut+on
+		request = off
+	case m.Seq.Action == power.Drill: // a second leg follows
+		request = toSilence + gap + boot
+		after = time.Minute + off + cut + on
+	}
 	left := map[power.State]time.Duration{
-		power.Checking: 20*time.Second + toSilence + proven, power.CountingDown: 10*time.Second + toSilence + proven,
-		power.ShuttingDown: toSilence + proven, power.Confirming: toSilence + proven, power.Cutting: 20 * time.Second,
-		power.PoweringOn: 20*time.Second + boot, power.Rebooting: gap + boot, power.Booting: boot,
+		power.Checking: 20*time.Second + countdown + request, power.CountingDown: countdown + request,
+		power.ShuttingDown: request, power.Confirming: off, power.Cutting: cut,
+		power.PoweringOn: on, power.Rebooting: gap + boot, power.Booting: boot,
 	}
 	d, ok := left[k.machine.State()]
 	if !ok || !acts(m.Seq.Action) {
 		return time.Time{}
 	}
-	if m.Seq.Action == power.Reboot && k.machine.State() != power.Booting {
-		d += gap + boot - proven
-	}
-	return time.Now().Add(d - k.machine.Since()).Truncate(time.Minute)
+	return time.Now().Add(max(0, d+after-k.machine.Since())).Truncate(time.Minute).Add(time.Minute)
 }
 
 // powerValues are the values of a recorder's power, by key.

@@ -84,6 +84,9 @@ func (k *keeper) write(out power.Output) power.Commit {
 	}
 	k.damaged = false
 	k.size += len(content)
+	if e.Verification != nil {
+		k.verified = &e.Verification[0]
+	}
 	before := k.book.open
 	k.book.add(e)
 	k.reportDrill(before, out.Record.Memory)
@@ -116,8 +119,10 @@ func (k *keeper) entry(out power.Output) journalEntry {
 	if len(k.machine.Findings()) > 0 {
 		e.Findings = k.machine.Findings()
 	}
-	if len(k.machine.Verification()) > 0 {
-		e.Verification = k.machine.Verification()
+	// A verification stays the machine's until the next start, but belongs to the
+	// action that ended with it alone.
+	if v := k.machine.Verification(); len(v) > 0 && &v[0] != k.verified {
+		e.Verification = v
 	}
 	if w, ok := k.sight.watts(time.Now()); ok {
 		e.Watts = &w

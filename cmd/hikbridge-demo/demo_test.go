@@ -153,7 +153,7 @@ func TestKeysPressButtonsAndQuit(t *testing.T) {
 		}
 	}
 	press("c")
-	reach(t, out, []point{{"the story ends here", 10 * time.Second}, {"garage     cancel done", 10 * time.Second}, {"garage     power state: running", 10 * time.Second}})
+	reach(t, out, []point{{"nothing happens by itself any more", 10 * time.Second}, {"garage     cancel done", 10 * time.Second}, {"garage     power state: running", 10 * time.Second}})
 	press("y")
 	reach(t, out, []point{{"power cycle refused (plug)", 20 * time.Second}})
 	press("j")

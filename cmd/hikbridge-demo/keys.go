@@ -145,7 +145,7 @@ func (d *demo) key(letter byte, takeOver func()) {
 		}
 		if k.acts && !d.taken {
 			d.taken = true
-			d.teller.line("demo", "You take part: the story ends here.")
+			d.teller.line("demo", "You take part now: nothing happens by itself any more.")
 			takeOver()
 		}
 		d.report(k.press(d))

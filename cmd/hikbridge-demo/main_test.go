@@ -96,7 +96,7 @@ func anywhere() *net.TCPAddr { return &net.TCPAddr{IP: net.IPv4zero, Port: 1883}
 func TestTheDiaryLeavesOutWhatIsPublished(t *testing.T) {
 	var out bytes.Buffer
 	log := slog.New(newTeller(&out)).With("recorder", "garage")
-	log.Info("power", "state", "safe")
+	log.Info("power state changed", "state", "safe")
 	log.Info("command accepted", "action", "shutdown")
 	log.Debug("details")
 	log.Warn("the journal is full", "count", 3)
@@ -184,7 +184,7 @@ func TestWhoPressesAKeyEndsTheStory(t *testing.T) {
 		lasts       time.Duration // of the virtual minute that the demo has
 		says        []string
 	}{
-		{"until the end of input", "br\n", false, 0, []string{"about the barn now", "the story ends here", "of the barn will say OK"}},
+		{"until the end of input", "br\n", false, 0, []string{"about the barn now", "nothing happens by itself any more", "of the barn will say OK"}},
 		{"for good, if it stays", "r", true, time.Minute, []string{"of the garage will say OK"}},
 		{"until q", "rrq", true, 0, []string{"of the garage will say OK", "of the garage will obey"}},
 		{"with the cord", "pp", false, 0, []string{"pulls the cord of the garage", "is in again"}},

@@ -66,7 +66,7 @@ func (t *teller) print(first, text string) {
 // intro says what is to be seen, and what is otherwise than at home.
 func (t *teller) intro(broker *net.TCPAddr) {
 	t.block(
-		row{"", "hikbridge on two simulated recorders, each behind a plug with a meter: a story of two minutes. Ctrl-C ends it."},
+		row{"", "hikbridge on two simulated recorders, each behind a plug with a meter: a story of two minutes. q or Ctrl-C ends it."},
 		row{"topics", fmt.Sprintf("mosquitto_sub -h %s -p %d -t 'hikbridge/#' -t 'homeassistant/#' -v", broker.IP, broker.Port)},
 		row{"join", "To see it in Home Assistant, start the demo with -listen 0.0.0.0:1883 and add the MQTT integration " +
 			"with this machine as broker."},
@@ -85,7 +85,7 @@ func (t *teller) intro(broker *net.TCPAddr) {
 func (t *teller) Enabled(_ context.Context, level slog.Level) bool { return level >= slog.LevelInfo }
 
 func (t *teller) Handle(_ context.Context, r slog.Record) error {
-	if r.Message == "power" || strings.HasPrefix(r.Message, "command ") {
+	if r.Message == "power state changed" || strings.HasPrefix(r.Message, "command ") {
 		return nil // what is published says the same
 	}
 	who := "bridge"
@@ -133,8 +133,11 @@ func describe(m message, states map[string]string) (who, text string) {
 		return describeDocument(m.payload)
 	}
 	rest, ok := strings.CutPrefix(m.topic, "hikbridge/")
-	if !ok {
+	switch {
+	case !ok:
 		return describePlug(m, states)
+	case strings.HasPrefix(rest, "command/"):
+		return "", "" // its result says what it was
 	}
 	who, entity, _ := strings.Cut(rest, "/")
 	entity = strings.ReplaceAll(strings.ReplaceAll(entity, "ch/", "camera "), "/", ", ")
