@@ -620,7 +620,7 @@ func TestAShorterQuietWaitsForADrillThatSupportsIt(t *testing.T) {
 		if took := shutdown(); took < 3*time.Minute {
 			t.Errorf("before a drill: presumed off after %v", took)
 		}
-		if log := h.log.String(); !strings.Contains(log, "until a drill was passed") || !strings.Contains(log, "quiet is 1m40s; less than 3m0s") {
+		if log := h.log.String(); !strings.Contains(log, "until a drill was passed") || !strings.Contains(log, "quiet is 1m40s; with less than 3m ") {
 			t.Errorf("it isn't said:\n%s", log)
 		}
 		h.press("plan")

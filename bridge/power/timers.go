@@ -3,6 +3,7 @@ package power
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -70,15 +71,16 @@ func (c Config) Validate(l Learned) error {
 	for _, row := range []struct {
 		name        string
 		have, least time.Duration
+		risk        string
 	}{
-		{"quiet", t.Quiet, quiet},
-		{"presumption", t.Presumption, d.Presumption},
-		{"dwell", t.Dwell, d.Dwell},
-		{"settle", t.Settle, d.Settle},
-		{"minimum off", t.MinOff, d.MinOff},
+		{"quiet", t.Quiet, quiet, "a recorder that restarts may be taken for one that is off"},
+		{"presumption", t.Presumption, d.Presumption, "a recorder that checks its disks may be taken for one that is off"},
+		{"dwell", t.Dwell, d.Dwell, "a short dip of the meter may count as off"},
+		{"settle", t.Settle, d.Settle, "a recorder that restarts may be taken for one that is off"},
+		{"minimum off", t.MinOff, d.MinOff, "the recorder may not start anew"},
 	} {
 		if row.have < row.least {
-			wrong = append(wrong, fmt.Errorf("%s is %v; less than %v would take a recorder that restarts for one that is off", row.name, row.have, row.least))
+			wrong = append(wrong, fmt.Errorf("%s is %s; with less than %s %s", row.name, short(row.have), short(row.least), row.risk))
 		}
 	}
 	for _, row := range []struct {
@@ -89,13 +91,25 @@ func (c Config) Validate(l Learned) error {
 		{"read-back", t.ReadBack}, {"boot", t.Boot}, {"verify", t.Verify}, {"command life", t.CommandLife},
 	} {
 		if row.value != min(max(row.value, 0), 24*time.Hour) {
-			wrong = append(wrong, fmt.Errorf("%s is %v; it must lie between 0 and 24 h", row.name, row.value))
+			wrong = append(wrong, fmt.Errorf("%s is %s; it must lie between 0 and 24 h", row.name, short(row.value)))
 		}
 	}
 	if learned := l.offWatts(); !(c.OffWatts >= 0) || c.OffWatts > learned {
 		wrong = append(wrong, fmt.Errorf("off-watts is %v W; it may only be lowered, and is %v W: a disk may still turn above", c.OffWatts, learned))
 	}
 	return errors.Join(wrong...)
+}
+
+// short is a duration as people write it: 10m, not 10m0s.
+func short(d time.Duration) string {
+	s := d.String()
+	if strings.HasSuffix(s, "m0s") {
+		s = strings.TrimSuffix(s, "0s")
+	}
+	if strings.HasSuffix(s, "h0m") {
+		s = strings.TrimSuffix(s, "0m")
+	}
+	return s
 }
 
 // What nobody may change.

@@ -246,8 +246,11 @@ func TestTimers(t *testing.T) {
 	if found != reflect.TypeFor[bridge.Timers]().NumField() || len(proving) > 0 {
 		t.Errorf("%d timers, not found: %v", found, proving)
 	}
+	judge(t, environ(ofNVR("MIN_OFF=5s", "PRESUMPTION=90s")...), ofNVR(
+		"PRESUMPTION: can't be used: presumption is 1m30s; with less than 10m a recorder that checks its disks may be taken for one that is off; write",
+		"MIN_OFF: can't be used: minimum off is 5s; with less than 15s the recorder may not start anew; write")...)
 	judge(t, environ(ofNVR("DWELL=5s", "QUIET=19s", "BOOT=x", "SETTLE=40s")...), ofNVR(
-		"QUIET: can't be used: quiet is 19s; less than 20s would take a recorder that restarts for one that is off; write a longer time, or remove it",
-		"DWELL: can't be used: dwell is 5s; less than 15s",
+		"QUIET: can't be used: quiet is 19s; with less than 20s a recorder that restarts may be taken for one that is off; write a longer time, or remove it",
+		"DWELL: can't be used: dwell is 5s; with less than 15s a short dip of the meter may count as off; write",
 		"BOOT: must be a time")...)
 }
