@@ -150,7 +150,7 @@ func (g *gatekeeper) flood() *verdict {
 // flooded tells of commands that nobody looked at.
 func flooded(n int) *verdict {
 	return &verdict{EventType: verdictRefused, Reason: "flood",
-		Message: fmt.Sprintf("%d commands dropped: at most %d a second are looked at", n, verdictRate)}
+		Message: fmt.Sprintf("%s dropped: at most %d a second are looked at", count(n, "command"), verdictRate)}
 }
 
 func (g *gatekeeper) judge(now time.Time, t target, a action, payload []byte, retained bool) (*verdict, envelope) {
@@ -170,7 +170,7 @@ func (g *gatekeeper) judge(now time.Time, t target, a action, payload []byte, re
 		if word := string(payload); word == plainPress || word == string(a) {
 			return &verdict{EventType: verdictAccepted, Action: a}, envelope{}
 		}
-		return refuse("malformed", fmt.Sprintf("send %s or a JSON envelope with id and at", plainPress))
+		return refuse("malformed", fmt.Sprintf("send %s, or JSON with id and at", plainPress))
 	}
 	e, err := parseEnvelope(payload)
 	if err != nil {
@@ -236,10 +236,10 @@ func parseEnvelope(payload []byte) (envelope, error) {
 	d := json.NewDecoder(bytes.NewReader(payload))
 	d.DisallowUnknownFields()
 	if err := d.Decode(&e); err != nil {
-		return e, fmt.Errorf("the envelope can't be read: %.100s", strings.TrimPrefix(err.Error(), "json: ")) // it may quote all of it
+		return e, fmt.Errorf("the JSON can't be read: %.100s", strings.TrimPrefix(err.Error(), "json: ")) // it may quote all of it
 	}
 	if _, err := d.Token(); !errors.Is(err, io.EOF) {
-		return e, errors.New("there is something behind the envelope")
+		return e, errors.New("there is something behind the JSON")
 	}
 	switch {
 	case e.ID == "" || len(e.ID) > maxIDLength:
@@ -268,13 +268,13 @@ func (e envelope) command(a action, payload []byte) power.Command {
 func doubledKey(payload []byte) error {
 	d := json.NewDecoder(bytes.NewReader(payload))
 	if t, err := d.Token(); err != nil || t != json.Delim('{') {
-		return errors.New("the envelope can't be read: it must be a JSON object")
+		return errors.New("the JSON can't be read: it must be a JSON object")
 	}
 	seen := map[string]bool{}
 	for d.More() {
 		t, err := d.Token()
 		if err != nil {
-			return fmt.Errorf("the envelope can't be read: %s", err)
+			return fmt.Errorf("the JSON can't be read: %s", err)
 		}
 		key, _ := t.(string)
 		key = strings.ToLower(key)
@@ -284,7 +284,7 @@ func doubledKey(payload []byte) error {
 		seen[key] = true
 		var skip json.RawMessage
 		if err := d.Decode(&skip); err != nil {
-			return fmt.Errorf("the envelope can't be read: %s", err)
+			return fmt.Errorf("the JSON can't be read: %s", err)
 		}
 	}
 	return nil
