@@ -39,6 +39,8 @@ func TestWhatTheDemoTellsOfAMessage(t *testing.T) {
 		{"safe is on, said again", "hikbridge/garage/safe_to_cut_power", "ON", ""},
 		{"the first value of a disk", "hikbridge/garage/disk_1", "ok", ""},
 		{"a value that isn't known any more", "hikbridge/garage/disk_1", "None", ""},
+		{"a key that was pressed", "hikbridge/command/garage/shutdown", `{"id":"demo-1","at":1}`, ""},
+		{"the same key once more", "hikbridge/command/garage/shutdown", `{"id":"demo-2","at":2}`, ""},
 		{"a value that is known again", "hikbridge/garage/disk_1", "error", ""},
 		{"another value after that", "hikbridge/garage/disk_1", "ok", "garage disk 1: ok (was error)"},
 		{"availability", "hikbridge/garage/ch/2/availability", "online", ""},
