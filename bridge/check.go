@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -92,7 +93,7 @@ func (r *Report) checkBroker(ctx context.Context, c Config) {
 			"Check HIKBRIDGE_MQTT_URL, user and password, and that the broker runs.")
 		return
 	}
-	r.add("broker", "connection", ResultOK, "connected, subscribing is allowed", "")
+	r.add("broker", "connection", ResultOK, "connected; whether its ACL allows the topics isn't tried", "")
 }
 
 // recorderCheck is the check of one recorder.
@@ -120,7 +121,7 @@ func (r *Report) checkRecorder(ctx context.Context, c Config, rc RecorderConfig)
 		rec.note("connection", ResultOK, "without TLS: the password isn't sent, all else can be read on the way")
 	}
 	if rec.signIn(ctx) && rec.identity(ctx, c, rc) {
-		rec.documents(ctx)
+		rec.documents(ctx, rc)
 		rec.rights(ctx)
 	}
 }
@@ -164,28 +165,31 @@ func (r *recorderCheck) identity(ctx context.Context, c Config, rc RecorderConfi
 }
 
 // documents reads each thing once and says what the owner will see.
-func (r *recorderCheck) documents(ctx context.Context) {
+func (r *recorderCheck) documents(ctx context.Context, rc RecorderConfig) {
 	proxies, perr := r.client.Proxies(ctx)
 	inputs, _, ierr := r.client.Inputs(ctx)
+	if (perr == nil || errors.Is(perr, nvr.ErrUnsupported)) && (ierr == nil || errors.Is(ierr, nvr.ErrUnsupported)) && (perr == nil || ierr == nil) {
+		r.tellMissing(rc.Channels, inputs, proxies)
+	}
 	if perr != nil && ierr != nil {
-		r.tell("cameras", "", perr)
+		r.tell("cameras", taskProxies, "", perr)
 	} else {
-		r.tell("cameras", fmt.Sprintf("%d found", len(proxies)+len(inputs)), nil)
+		r.tell("cameras", taskProxies, fmt.Sprintf("%d found", len(proxies)+len(inputs)), nil)
 	}
 	if len(proxies) > 0 {
 		states, err := r.client.ProxyStatus(ctx)
-		r.tell("camera states", onlineText(states), err)
+		r.tell("camera states", taskProxyStatus, onlineText(states), err)
 	}
 	status, err := r.client.Status(ctx)
-	r.tell("system status", statusText(status), err)
+	r.tell("system status", taskStatus, statusText(status), err)
 	disks, err := r.client.Storage(ctx)
-	r.tell("storage", disksText(disks), err)
+	r.tell("storage", taskStorage, disksText(disks), err)
 	clock, err := r.client.Clock(ctx)
-	r.tell("clock", clockText(clock.Difference), err)
+	r.tell("clock", taskClock, clockText(clock.Difference), err)
 	triggers, err := r.client.Triggers(ctx)
 	r.tellEvents(triggers, err)
 	working, err := r.client.Working(ctx)
-	r.tell("recording", recordingText(working), err)
+	r.tell("recording", taskWorking, recordingText(working), err)
 	mode, err := r.client.AddressMode(ctx)
 	r.tellAddress(mode, err)
 }
@@ -207,7 +211,7 @@ func (r *recorderCheck) tellEvents(triggers []nvr.Trigger, err error) {
 	}
 	text := fmt.Sprintf("%d of %d detections and alarms are told to hikbridge", arrive, listed)
 	if err != nil || silent == 0 {
-		r.tell("events", text, err)
+		r.tell("events", taskTriggers, text, err)
 		return
 	}
 	r.add(r.subject, "events", ResultWarning, fmt.Sprintf("%s; motion of %s isn't", text, count(silent, "camera")), adviceLinkage)
@@ -216,7 +220,7 @@ func (r *recorderCheck) tellEvents(triggers []nvr.Trigger, err error) {
 func (r *recorderCheck) tellAddress(mode nvr.AddressMode, err error) {
 	switch {
 	case err != nil || mode == nvr.AddressUnknown:
-		r.tell("address", "the recorder doesn't tell how it gets its address", err)
+		r.tell("address", taskInfo, "the recorder doesn't tell how it gets its address", err)
 	case mode == nvr.AddressDynamic:
 		r.add(r.subject, "address", ResultWarning, "given by DHCP, so it may change",
 			"Set a fixed address on the recorder, or reserve this one in the router.")
@@ -242,13 +246,32 @@ func count(n int, thing string) string {
 	return fmt.Sprintf("%d %ss", n, thing)
 }
 
-// tell adds what a question gave: an answer, a missing right, or no support.
-func (r *recorderCheck) tell(check, text string, err error) {
+// tellMissing warns of channels that are picked and aren't there.
+func (r *recorderCheck) tellMissing(picked []string, inputs, proxies []nvr.Channel) {
+	var listed remembered
+	var ids, missing []string
+	for _, c := range slices.Concat(inputs, proxies) {
+		id := listed.newChannelID(c.ID, c.Kind == nvr.Input)
+		listed.Channels, ids = append(listed.Channels, rememberedChannel{ID: id}), append(ids, id)
+	}
+	for _, id := range picked {
+		if !slices.Contains(ids, id) {
+			missing = append(missing, id)
+		}
+	}
+	if len(missing) > 0 {
+		r.add(r.subject, "channels", ResultWarning, "picked, but not on the recorder's list: "+strings.Join(missing, ", "),
+			"Correct CHANNELS of this recorder, or leave it out for all.")
+	}
+}
+
+// tell adds what the question t gave: an answer, a missing right, or no support.
+func (r *recorderCheck) tell(check string, t task, text string, err error) {
 	switch {
 	case err == nil:
 		r.note(check, ResultOK, text)
 	case errors.Is(err, nvr.ErrForbidden):
-		r.add(r.subject, check, ResultFailed, "the account lacks the right", adviceRights)
+		r.add(r.subject, check, ResultFailed, "the account lacks the right", adviceForRight(t))
 	case errors.Is(err, nvr.ErrUnsupported):
 		r.note(check, ResultUnknown, "not told by this firmware; its entities aren't created")
 	default:
@@ -306,10 +329,16 @@ func onlineText(states []nvr.ChannelStatus) string {
 }
 
 func statusText(s nvr.Status) string {
-	if !s.Uptime.Known {
+	switch up := s.Uptime.Value; {
+	case !s.Uptime.Known:
 		return "told, without uptime"
+	case up >= 48*time.Hour:
+		return fmt.Sprintf("up for %d days", up/(24*time.Hour))
+	case up >= 2*time.Hour:
+		return fmt.Sprintf("up for %d hours", up/time.Hour)
+	default:
+		return "up for " + count(int(up/time.Minute), "minute")
 	}
-	return fmt.Sprintf("up for %v", s.Uptime.Value)
 }
 
 func disksText(disks []nvr.Disk) string {
@@ -327,5 +356,12 @@ func clockText(d nvr.Maybe[time.Duration]) string {
 	if !d.Known {
 		return "no time zone rule told, so the difference isn't known"
 	}
-	return fmt.Sprintf("%v from this machine's", d.Value)
+	off := d.Value.Round(time.Second)
+	switch length := strings.NewReplacer("h", " h ", "m", " min ", "s", " s").Replace(off.Abs().String()); {
+	case off < 0:
+		return length + " behind this machine's clock"
+	case off > 0:
+		return length + " ahead of this machine's clock"
+	}
+	return "as this machine's"
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -43,6 +44,17 @@ func TestCheckTellsWhatIsWrongAndWhatToDo(t *testing.T) {
 		{"Basic only", func(w *world, r *nvrtest.Recorder) { r.Fail(nvrtest.Fault{BasicOnly: true}) }, "recorder nvr", "sign-in", "failed", "only Basic", "digest", true},
 		{"nobody there", func(w *world, r *nvrtest.Recorder) { r.PortClosed(true) }, "recorder nvr", "sign-in", "failed", "refused", "Check power, cable", true},
 		{"an account without rights", func(w *world, r *nvrtest.Recorder) { r.SetRights(nvrtest.Rights{Lacks: []string{"logOrStateCheck"}}) }, "recorder nvr", "system status", "failed", "lacks the right", "Interrogate Working Status", true},
+		{"a right that events need", func(w *world, r *nvrtest.Recorder) {
+			r.Fail(nvrtest.Fault{Path: "Event/triggers", Status: 403, SubStatus: "lowPrivilege", Answers: nvrtest.Granted})
+		}, "recorder nvr", "events", "failed", "lacks the right", "Parameters Settings", true},
+		{"a channel that there isn't", func(w *world, r *nvrtest.Recorder) {
+			w.config.Recorders[0].Channels = []string{"1", "77"}
+		}, "recorder nvr", "channels", "warning", "picked, but not on the recorder's list: 77", "Correct CHANNELS", false},
+		{"channels that there are", func(w *world, r *nvrtest.Recorder) {
+			w.config.Recorders[0].Channels = []string{"1", "4"}
+		}, "recorder nvr", "channels", "", "", "", false},
+		{"how long it is up", func(*world, *nvrtest.Recorder) {}, "recorder nvr", "system status", "ok", "up for ", "", false},
+		{"a broker, whose ACL isn't tried", func(*world, *nvrtest.Recorder) {}, "broker", "connection", "ok", "whether its ACL allows the topics isn't tried", "", false},
 		{"a right that will be needed", func(w *world, r *nvrtest.Recorder) {
 			r.SetRights(nvrtest.Rights{Lacks: []string{"restartOrShutdown"}})
 		}, "recorder nvr", "rights", "warning", "Shutdown / Reboot", "User > Permission", false},
@@ -168,4 +180,18 @@ func TestAStateDirectoryThatCannotBeWrittenNeedsAttention(t *testing.T) {
 		time.Sleep(2 * time.Minute)
 		w.expect("with it again", map[string]string{"hikbridge/bridge/needs_attention": "OFF", "hikbridge/nvr/availability": "online"})
 	})
+}
+
+func TestCheckTellsTheClockInWords(t *testing.T) {
+	for offset, want := range map[time.Duration]string{
+		-90 * time.Second:         `^1 min 3[01] s behind this machine's clock$`, // it tells full seconds
+		time.Hour + 5*time.Minute: `^1 h (4 min 59|5 min 0) s ahead of this machine's clock$`,
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			w := newWorld(t, map[string]nvrtest.Config{"nvr": {ClockOffset: offset}})
+			if f := finding(bridge.Check(t.Context(), w.config), "recorder nvr", "clock"); !regexp.MustCompile(want).MatchString(f.Text) {
+				t.Errorf("%v: %+v", offset, f)
+			}
+		})
+	}
 }

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"hikbridge/bridge/power"
 	"hikbridge/nvr"
 )
 
@@ -147,14 +148,18 @@ func (r *recorder) camerasOnline() (online, all int) {
 func (r *recorder) reasons(now time.Time) []reason {
 	l := &r.live
 	out := slices.Clone(r.power.Needs)
+	// Errors of a recorder that starts are no trouble until that has failed.
+	booting := r.power.State == power.Booting || l.wasSilent && now.Sub(l.since) < settledAfter
 	switch {
 	case !l.asked, !r.power.Listen:
-	case !l.answers && needsPerson(l.trouble):
+	case !l.answers && needsPerson(l.trouble) && !booting:
 		out = append(out, reason{"unusable", plain(l.trouble), adviceFor(l.trouble)})
 	case !l.answers && now.Sub(l.since) >= silenceTold:
 		out = append(out, reason{"unreachable", "No answer since " + clockTime(l.since) + ": " + shortCause(l.trouble), adviceFor(l.trouble)})
 	case l.answers && l.trouble != nil:
-		out = append(out, r.troubleReason())
+		if t := r.troubleReason(); t.ID != "not_readable" || !booting {
+			out = append(out, t)
+		}
 	}
 	if !l.ready || r.known == nil {
 		return out
@@ -164,7 +169,7 @@ func (r *recorder) reasons(now time.Time) []reason {
 			out = append(out, reason{"right", "The account may not read: " + t.String(), adviceForRight(t)})
 		}
 	}
-	if e := r.streamReason(now); e != nil {
+	if e := r.streamReason(now); e != nil && (e.ID != "events" || !booting) {
 		out = append(out, *e)
 	}
 	for _, k := range r.known.Disks {
@@ -241,8 +246,6 @@ func (r *recorder) troubleReason() reason {
 	return reason{id, plain(err), adviceFor(err)}
 }
 
-const adviceRights = "Give the account the right \"Remote: Log Search / Interrogate Working Status\" on the recorder, then press Retry sign-in."
-
 // needsPerson says that waiting won't help.
 func needsPerson(err error) bool {
 	var certificate *nvr.CertificateError
@@ -253,6 +256,7 @@ func needsPerson(err error) bool {
 func adviceFor(err error) string {
 	var certificate *nvr.CertificateError
 	var stranger *strangerError
+	var status *nvr.StatusError
 	switch {
 	case err == nil:
 		return ""
@@ -273,7 +277,9 @@ func adviceFor(err error) string {
 	case errors.Is(err, nvr.ErrNotHikvision):
 		return "Check the address and port in the URL."
 	case errors.Is(err, nvr.ErrForbidden):
-		return adviceRights
+		return adviceForRight(taskStatus)
+	case errors.As(err, &status):
+		return "Wait some minutes: it may be starting. If it goes on, look at the recorder's own page, or restart it."
 	}
 	return "Check power, cable, address and port; ISAPI must be switched on."
 }
@@ -292,6 +298,13 @@ func shortCause(err error) string {
 
 // plain is an error without the request that it came of.
 func plain(err error) string {
+	if errors.Is(err, context.DeadlineExceeded) {
+		return "no answer in time"
+	}
+	var status *nvr.StatusError
+	if errors.As(err, &status) && status.Unwrap() == nil {
+		return strings.TrimSpace(fmt.Sprintf("it answered HTTP %d %s", status.HTTP, status.Sub))
+	}
 	inner := errors.Unwrap(err)
 	if inner != nil && strings.HasPrefix(err.Error(), "GET ") {
 		return inner.Error()
