@@ -169,7 +169,7 @@ func (r *recorder) finishRetry() {
 	}
 	what, message := outcomeDone, "signed in"
 	if !r.live.ready {
-		what, message = outcomeFailed, r.live.trouble.Error()
+		what, message = outcomeFailed, plain(r.live.trouble)
 	}
 	for _, cmd := range r.retries {
 		r.site.outcome(r.cfg.Name, cmd, what, message)

@@ -598,7 +598,7 @@ func TestADrillIsPassedWithoutAPlug(t *testing.T) {
 		h.press("drill") // a second shutdown in 24 hours
 		time.Sleep(time.Minute)
 		a := h.action()
-		if a.Action != "drill" || a.Outcome != "refused" || len(a.Verification) > 0 || a.Gaps != "" {
+		if a.Action != "drill" || a.Outcome != "refused" || len(a.Verification) > 0 || a.Gaps != "" || a.Proof != "" {
 			t.Errorf("a refused drill: %+v", a)
 		}
 		h.says("report", h.report(), "result                 done normal") // and no other one

@@ -149,7 +149,8 @@ func (r *recorder) reasons(now time.Time) []reason {
 	l := &r.live
 	out := slices.Clone(r.power.Needs)
 	// Errors of a recorder that starts are no trouble until that has failed.
-	booting := r.power.State == power.Booting || l.wasSilent && now.Sub(l.since) < settledAfter
+	booting := r.power.State == power.Booting ||
+		l.answers && l.wasSilent && now.Sub(l.since) < settledAfter && !needsPerson(l.trouble)
 	switch {
 	case !l.asked, !r.power.Listen:
 	case !l.answers && needsPerson(l.trouble) && !booting:

@@ -72,7 +72,7 @@ func Parse(s string) (Config, error) {
 	switch preset {
 	case Tasmota, Shelly1, Shelly2, Zigbee2MQTT:
 		if topic == "" {
-			return Config{}, &Error{"Topic", fmt.Sprintf("is missing behind %s; write which plug it is, as in %s:%s", preset, preset, sample(preset))}
+			return Config{}, &Error{"Preset", fmt.Sprintf("is %s without its device; write which plug it is, as in %s:%s", preset, preset, sample(preset))}
 		}
 	case Relay, Free:
 		if named {
@@ -129,7 +129,7 @@ func (c Config) checkDevice() error {
 func checkTopic(t string) string {
 	switch {
 	case t == "":
-		return "is missing"
+		return "is empty"
 	case len(t) > maxTopic:
 		return fmt.Sprintf("is a topic of more than %d bytes", maxTopic)
 	case !utf8.ValidString(t) || strings.ContainsFunc(t, unicode.IsControl):

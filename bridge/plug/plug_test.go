@@ -72,7 +72,7 @@ func TestParseSaysWhatToWrite(t *testing.T) {
 		"tasmota: plug":                       "space",
 		"tasmota:a\x00b":                      "plain text",
 		"tasmota:a\xffb":                      "plain text",
-		"tasmota:#1":                          "missing",
+		"tasmota:#1":                          "empty",
 		"tasmota:" + strings.Repeat("x", 300): "more than 256 bytes",
 	} {
 		if _, err := plug.Parse(s); err == nil || !strings.Contains(err.Error(), want) {
@@ -87,7 +87,7 @@ func TestNewSaysWhatIsWrong(t *testing.T) {
 		want string
 	}{
 		"no preset":                         {plug.Config{}, "must be tasmota:TOPIC"},
-		"a preset without device":           {plug.Config{Preset: plug.Tasmota}, "missing"},
+		"a preset without device":           {plug.Config{Preset: plug.Tasmota}, "empty"},
 		"a relay beyond all":                {plug.Config{Preset: plug.Shelly2, Topic: "x", Channel: -1}, "names a relay that there isn't"},
 		"free without anything":             {plug.Config{Preset: plug.Free}, "needs StateTopic, PowerTopic or CommandTopic"},
 		"free with a device":                {plug.Config{Preset: plug.Free, Topic: "x", StateTopic: "y"}, "Topic belongs"},
