@@ -1,6 +1,7 @@
 package bridge_test
 
 import (
+	"crypto/tls"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -73,6 +74,18 @@ func TestAQuestionWithoutAnswerIsToldInWords(t *testing.T) {
 		time.Sleep(5 * time.Minute)
 		if got := h.value("hikbridge/bridge/last_error"); !strings.Contains(got, "no answer in time") {
 			t.Error(got)
+		}
+	})
+}
+
+func TestACertificateThatIsNotTrustedIsToldAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, map[string]nvrtest.Config{"nvr": {TLS: &tls.Config{}}})
+		w.config.Recorders[0].URL, w.config.Recorders[0].TLS = "https://192.0.2.10", "verify"
+		w.start()
+		time.Sleep(time.Minute)
+		if got := w.value("hikbridge/bridge/needs_attention/attributes"); !strings.Contains(got, "unusable") || !strings.Contains(got, "the fingerprint to") {
+			t.Errorf("needs attention: %s", got)
 		}
 	})
 }
