@@ -399,9 +399,9 @@ func TestFaultRefused(t *testing.T) {
 		kept    bool   // over a restart of the bridge
 	}{
 		{"no right", nvrtest.Refusal{Status: 403, SubStatus: "lowPrivilege"}, "Remote: Shutdown/Reboot", "unknown", "accepted failed:refused", false},
-		{"not supported, under 403", nvrtest.Refusal{Status: 403, SubStatus: "notSupport"}, "at its own menu", "no", "refused:support", true},
-		{"not supported, under 200", nvrtest.Refusal{Status: 200, SubStatus: "notSupport"}, "at its own menu", "no", "refused:support", true},
-		{"404", nvrtest.Refusal{Status: 404, SubStatus: "notSupport"}, "at its own menu", "no", "refused:support", true},
+		{"not supported, under 403", nvrtest.Refusal{Status: 403, SubStatus: "notSupport"}, "in its own menu", "no", "refused:support", true},
+		{"not supported, under 200", nvrtest.Refusal{Status: 200, SubStatus: "notSupport"}, "in its own menu", "no", "refused:support", true},
+		{"404", nvrtest.Refusal{Status: 404, SubStatus: "notSupport"}, "in its own menu", "no", "refused:support", true},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			inHome(t, homeSetup{recorder: manner(nvrtest.Manner{Refuses: row.answer})}, func(t *testing.T, h *home) {
@@ -416,7 +416,7 @@ func TestFaultRefused(t *testing.T) {
 				h.press("power_cycle", "right", "support")
 				time.Sleep(time.Minute)
 				h.ended("accepted failed:refused " + row.next)
-				h.says("message", h.told().Message, map[string]string{"unknown": "Remote: Shutdown/Reboot", "no": "at its own menu"}[row.support])
+				h.says("message", h.told().Message, map[string]string{"unknown": "Remote: Shutdown/Reboot", "no": "in its own menu"}[row.support])
 				if got := h.value("hikbridge/garage/shutdown_support"); got != row.support {
 					t.Errorf("support: %s", got)
 				}

@@ -591,7 +591,7 @@ func TestADrillIsPassedWithoutAPlug(t *testing.T) {
 		h.reaches("running", 10*time.Minute)
 		h.went(twoLegs + " presumed_off booting running")
 		h.says("report", h.report(), "result                 done normal", "proof                  person", "plug                   none",
-			"to silence           not measured", "running              not measured", "lowest in a restart  not measured", "halted               not measured", "the meter can tell   not measured")
+			"to silence           8s", "running              not measured", "lowest in a restart  not measured", "halted               not measured", "the meter can tell   not measured")
 
 		h.press("plan")
 		time.Sleep(22 * time.Second)

@@ -230,7 +230,7 @@ func refusedFor(what string, err error) string {
 	case errors.Is(err, ErrForbidden):
 		return "the account may not " + what + " the recorder; give the user the right Remote: Shutdown/Reboot, then retry the sign-in"
 	}
-	return "this recorder doesn't let itself be told to " + what + "; do it at its own menu"
+	return "this recorder doesn't let itself be told to " + what + "; do it in its own menu"
 }
 
 // busyWith says what keeps a device from it (Hikvision ISAPI error code list).

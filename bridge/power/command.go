@@ -171,14 +171,16 @@ func (m *Machine) request(c Command) {
 	}
 }
 
+// busyBecause says what goes on, with its command's id where it has one.
 func (m *Machine) busyBecause() string {
+	text := fmt.Sprintf("a %s is under way; Status says how far", word(m.d.Seq.Action))
 	switch m.d.State {
 	case Checking, CountingDown:
-		return fmt.Sprintf("a %s is about to begin; Cancel stops it", word(m.d.Seq.Action))
+		text = fmt.Sprintf("a %s is about to begin; Cancel stops it", word(m.d.Seq.Action))
 	case Safe, PresumedOff, Off:
-		return "the recorder is shut down; Power on starts it again"
+		text = "the recorder is shut down; Power on starts it again"
 	}
-	return fmt.Sprintf("a %s is under way; Status says how far", word(m.d.Seq.Action))
+	return strings.TrimSuffix(fmt.Sprintf("%s (%s)", text, m.d.Seq.Command.ID), " ()")
 }
 
 // cancel ends what hasn't been asked of the recorder; afterwards it makes sure

@@ -171,9 +171,15 @@ func TestAnotherCommandIsToldWhatGoesOn(t *testing.T) {
 			return b
 		}, "the recorder is shut down; Power on starts it again"},
 	} {
-		if a := row.make(t).asks(power.Shutdown); a.Reason != "busy" || a.Message != row.want {
+		b := row.make(t)
+		want := row.want + " (" + b.m.Memory().Seq.Command.ID + ")"
+		if a := b.asks(power.Shutdown); a.Reason != "busy" || a.Message != want {
 			t.Errorf("%s: %s %q", row.name, a.Reason, a.Message)
 		}
+	}
+	b := dark(t, nil, power.Mains{})
+	if a := b.asks(power.Shutdown); a.Message != "a shutdown is about to begin; Cancel stops it" {
+		t.Errorf("in an outage: %q", a.Message)
 	}
 }
 
