@@ -178,7 +178,7 @@ func (m *Machine) busyBecause() string {
 	case Checking, CountingDown:
 		text = fmt.Sprintf("a %s is about to begin; Cancel stops it", word(m.d.Seq.Action))
 	case Safe, PresumedOff, Off:
-		text = "the recorder is shut down; Power on starts it again"
+		text = "the recorder is shut down already; start it first"
 	}
 	return strings.TrimSuffix(fmt.Sprintf("%s (%s)", text, m.d.Seq.Command.ID), " ()")
 }

@@ -50,6 +50,7 @@ type DrillRun struct {
 	ToSilence time.Duration
 	Boot      time.Duration
 	Proven    bool   // by the meter or a person
+	Unpowered bool   // and then its relay was read as off: it lost its power, and didn't only restart
 	Failed    string // why
 	Readings  []GapReading
 	Halted    []float64 // of the minute before the cut
@@ -134,7 +135,7 @@ func (m *Machine) passDrill(verdict string) {
 		return
 	}
 	l := Learned{Passed: true, Firmware: m.d.Firmware, At: m.now.Wall, ToSilence: d.ToSilence, Gap: d.Gap, Boot: d.Boot, Running: s.Baseline, OffWatts: minOffWatts}
-	if len(d.Halted) > 0 && s.Baseline > 0 {
+	if d.Unpowered && len(d.Halted) > 0 && s.Baseline > 0 {
 		l.Halted = slices.Max(d.Halted)
 		l.OffWatts = max(minOffWatts, min(l.Halted*1.1, s.Baseline/2))
 		l.Lowest, l.Blind = lowest(d.Readings, l.OffWatts)

@@ -2132,6 +2132,28 @@ func TestWithoutAJournalAnOutageAsksOnce(t *testing.T) {
 		}
 	}
 
+	// One without a record that left was the only one, whatever becomes of those after it.
+	b = dark(t, nil, power.Mains{Low: true})
+	failing(b)
+	b.put(power.Done)
+	b.at("confirming")
+	b.signsIn()
+	b.pass(90 * time.Second)
+	b.signsIn()
+	b.at("shutting_down")
+	b.collected(b.facts())
+	b.put(power.NotSent) // this one was on record
+	b.silentFor(12*time.Second, -1)
+	b.uptime = time.Minute
+	b.signsIn()
+	b.pass(time.Second)
+	b.signsIn()
+	b.at("checking") // restarted, and the outage goes on
+	failing(b)
+	if b.m.State() == power.ShuttingDown || b.m.Memory().OutagePuts != 1 {
+		t.Errorf("one more without a record: %d requests in %s", b.m.Memory().OutagePuts, b.m.Position())
+	}
+
 	b = running(t, func(c *power.Config, _ *power.Memory) { c.Mains = true })
 	b.tell(power.Mains{Stable: true})
 	b.asks(power.Shutdown)

@@ -50,6 +50,7 @@ type Machine struct {
 	ids          []seenID
 	heardMains   bool
 	unwritten    bool // this process saw mains go, and may ask once without a journal: its count is whole
+	without      bool // the request that was made last has no record
 	lostEdge     bool // mains was lost in this step
 	lowEdge      bool // the battery got low in this step
 }

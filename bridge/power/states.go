@@ -347,7 +347,7 @@ func (m *Machine) put() {
 		m.d.Shutdowns = append(m.d.Shutdowns, m.now.Wall)
 		m.d.Shutdowns = m.d.Shutdowns[max(0, len(m.d.Shutdowns)-10):]
 	}
-	m.phase = putting
+	m.phase, m.without = putting, false
 	m.seen.longest, m.seen.began, m.seen.supplyBad = 0, Instant{}, m.relayNow() != RelayOn
 	m.restartReadings()
 	m.note("intent: " + string(kind))
@@ -358,7 +358,7 @@ func (m *Machine) put() {
 func (m *Machine) unput() {
 	s := &m.d.Seq
 	s.Puts--
-	m.unwritten = m.unwritten || s.Unrecorded
+	m.unwritten = m.unwritten || m.without
 	if m.d.State == ShuttingDown && s.Puts == 0 {
 		m.d.Shutdowns = m.d.Shutdowns[:max(0, len(m.d.Shutdowns)-1)] // it wears no disk
 	}
@@ -375,7 +375,7 @@ func (m *Machine) putHeld(kind EffectKind) {
 		s.PutAt = m.now
 		m.do(kind)
 	case s.Action == Outage && m.low() && m.unwritten:
-		m.unwritten, s.Unrecorded = false, true
+		m.unwritten, m.without, s.Unrecorded = false, true, true
 		s.PutAt = m.now
 		m.do(kind)
 	default:
@@ -696,6 +696,7 @@ func (m *Machine) cuttingOff() bool {
 
 // toOff follows a relay that is read as off.
 func (m *Machine) toOff(row string) {
+	m.d.Seq.Drill.Unpowered = m.d.Seq.Drill.Proven
 	m.to(Off, row)
 	if !m.d.Seq.Owed {
 		m.finish(Finished, "off", m.Status())
@@ -837,19 +838,19 @@ func (m *Machine) ends(verdict, row string) {
 	s := &m.d.Seq
 	m.passDrill(verdict)
 	m.learnAnswers()
-	more := ""
+	wrong := ""
 	if f := m.faults(); f != "" {
-		more = " (" + f + ")"
+		wrong = " (" + f + ")"
 	}
 	switch {
 	case s.Action == Drill && s.Drill.Failed != "":
-		m.finish(Undone, s.Drill.Failed, "the drill has failed: "+drillReasons[s.Drill.Failed]+more)
+		m.finish(Undone, s.Drill.Failed, "the drill has failed: "+drillReasons[s.Drill.Failed]+wrong)
 	case s.Action == Drill:
 		m.finish(Finished, verdict, "the drill has passed")
 	case s.SelfBack:
 		m.finish(Undone, "came_back", "the recorder came back by itself")
 	default:
-		m.finish(Finished, verdict, "the recorder runs again: "+verdict+more)
+		m.finish(Finished, verdict, "the recorder runs again: "+verdict+wrong)
 	}
 	m.d.Seq = Sequence{}
 	m.to(Running, row)

@@ -117,7 +117,7 @@ func (m *Machine) attentionStatus() string {
 func (m *Machine) presumedStatus() string {
 	switch s := &m.d.Seq; {
 	case s.Drill.Failed == "" && s.Drill.Proven:
-		return "Drill: switch the recorder off and on by hand, at its plug or cord, with 15 seconds in between."
+		return "Drill: switch the recorder off and on by hand, with 15 seconds in between, best at its plug if that is one that the bridge reads."
 	case s.Action == Drill && s.Drill.Failed == "":
 		return "Drill: the recorder has been " + m.silence() + ". If its screen is dark or says that power may be switched off, and no disk is heard, press Confirm it is off." + m.figures()
 	}
