@@ -33,7 +33,19 @@
 // power.go has the words, evidence.go what was seen, states.go one function for
 // each state in the order of a sequence, command.go what people ask for,
 // preflight.go and verify.go the two judgements, drill.go what is learned,
-// restore.go what a restart does. machine.go turns the wheel.
+// restore.go what a restart does. machine.go turns the wheel. site.go has the words
+// of the outage rule, outage.go the rule, sitestatus.go what it tells people.
+//
+// # Outages
+//
+// One rule for the whole site follows what its sources say of mains and tells each
+// machine, which asks its recorder like for anybody else:
+//
+//	s, out := power.RestoreSite(config, now, records)
+//	for {
+//		// make out.Record durable, then tell each machine Mains, if known and changed
+//		out = s.Step(now, event)  // or Tick, at out.Wake
+//	}
 //
 // # Transitions
 //

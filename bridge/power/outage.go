@@ -14,114 +14,44 @@ import (
 //
 // A loss counts after 10 s, and is over after 30 s of mains: a flicker neither begins
 // nor ends an outage. What asks is the time on battery, the charge, the runtime or a
-// low battery, whichever comes first. A source that falls silent on battery goes on
-// counting, one that falls silent on mains is only told of.
+// low battery, whichever comes first; an outage that has asked goes on asking until
+// it is over. A source that falls silent on battery goes on counting, but its silence
+// begins no outage; one that falls silent on mains is only told of.
+//
+// At most three outages a day shut recorders down, and so at most three an hour. That
+// is asked before an outage asks for the first time, and never at low battery: the
+// disks come first, and a topic that only has two values can't say it. What a person
+// switched off stays off, whatever the battery says.
 type Site struct {
-	cfg SiteConfig
-	d   SiteMemory
+	cfg     SiteConfig
+	d       SiteMemory
+	started Instant
 
-	now     Instant
-	out     SiteOutput
-	notes   []string
-	sources []source
-	stands  []stand
-	lostAt  Instant // since when the sources say that mains is gone; never: they don't
-	good    Instant // since when one says that it is there, and none that it is gone
-	counted Instant // up to when the time on battery is counted
-	differ  Instant // since when sources contradict each other
+	// All below is volatile.
+	now      Instant
+	out      SiteOutput
+	notes    []string // what the record of this step is about
+	recorded Instant  // last record
+	known    bool     // mains was seen in this process, or is lost
+	sources  []source
+	stands   []stand
+	lostAt   Instant       // since when the sources say that mains is gone; never: they don't
+	good     Instant       // since when one says that it is there, and none that it is gone
+	began    time.Duration // Mono since when the outage lasts: below 0 if it is older than this process
+	differ   Instant       // since when sources contradict each other
 }
 
-// SiteConfig is what the owner decided for the site. Zero values have the default
-// in brackets.
-type SiteConfig struct {
-	Sources []SourceConfig
-	// All takes mains for lost only if every source that isn't silent says so;
-	// otherwise one is enough.
-	All       bool
-	OnBattery time.Duration // that asks (5 min)
-	Charge    int           // percent, at or below which it asks (50)
-	Floor     int           // percent, from which recorders come back (25)
-	Deadline  time.Duration // on battery, where no runtime is told (10 min)
-	Recorders int           // in the order in which they are asked
-	Parallel  int           // recorders at a time (2)
-}
-
-// SourceConfig is one source of what is known of mains.
-type SourceConfig struct {
-	Name    string
-	Battery bool // a UPS: on battery without telling its charge it isn't believed alone
-}
-
-// Supply is what a source says of mains.
-type Supply string
-
-const (
-	OnMains       Supply = "mains"
-	OnBattery     Supply = "battery"
-	SupplyUnknown Supply = "unknown" // it is silent, or says nothing that is understood
-)
-
-// SiteMemory is all of the rule that survives a restart.
-type SiteMemory struct {
-	Number    uint64        // of the last record
-	Manual    bool          // the automatic shutdown is switched off
-	Lost      bool          // an outage lasts
-	Since     time.Time     // its beginning
-	OnBattery time.Duration // that it has lasted, as of the record
-	Saying    []string      // sources that said so last
-	Asking    bool          // it asks for shutdowns
-	Outage    uint64        // number of the last one that asked
-	Asked     []time.Time   // when outages asked, in the last day
-	Ended     time.Time     // of the last outage
-}
-
-// SiteRecord is what must be durable; the last one is all that a restart needs.
-type SiteRecord struct {
-	At     time.Time
-	What   []string
-	Memory SiteMemory
-}
-
-// SiteOutput is what a step decided.
-type SiteOutput struct {
-	Record *SiteRecord
-	Wake   time.Duration // as Output's
-}
-
-// SiteEvent is what the rule is told.
-type SiteEvent interface{ siteEvent() }
-
-// Heard is what a source says.
-type Heard struct {
-	At          Instant
-	Source      int // its place in SiteConfig.Sources
-	Supply      Supply
-	Low         bool // low battery, or a forced shutdown
-	ChargeTold  bool
-	Charge      int // percent
-	RuntimeTold bool
-	Runtime     time.Duration
-}
-
-// Stands is how a recorder stands.
-type Stands struct {
-	Recorder int // its place in the order
-	State    State
-	Budget   time.Duration // how long its shutdown takes
-}
-
-// Automatic switches the automatic shutdown on or off.
-type Automatic struct{ On bool }
-
-func (Tick) siteEvent()      {}
-func (Heard) siteEvent()     {}
-func (Stands) siteEvent()    {}
-func (Automatic) siteEvent() {}
-
-// source is what is known of one.
+// source is what one said last, and since when it is silent. Low battery, charge and
+// runtime hold as long as it stays on battery, also if it tells them no more.
 type source struct {
-	said   Heard   // the last that wasn't unknown; zero: nothing yet
-	silent Instant // since when it says nothing; never: it speaks
+	supply      Supply // "": nothing yet
+	low         bool
+	calibrating bool
+	charged     bool // its charge is known
+	charge      int
+	empty       Instant // when its battery will be; never: it doesn't tell
+	silent      Instant // since when it says nothing; never: it speaks
+	stale       bool    // said before this process began
 }
 
 // stand is how a recorder stands in this outage.
@@ -137,60 +67,51 @@ const (
 	chargeWait    = 30 * time.Minute // at most, for the charge to reach its floor
 	spareRuntime  = time.Minute
 	leastRuntime  = 6 * time.Minute
-	silentRestore = 2 * time.Hour
-	silentTold    = time.Minute
+	silentTold    = time.Minute // until what a source said of mains holds no more
 	silentNeeds   = time.Hour
 	silentOff     = 15 * time.Minute // with a recorder off
+	silentRestore = 2 * time.Hour
+	staleFor      = 10 * time.Minute // after a start: a UPS or a broker may start later than this program
 	contradictFor = time.Minute
 	countEvery    = time.Minute // the time on battery is recorded
 	turnFor       = 3 * time.Minute
-	asksOfDay     = 3
+	wayTold       = time.Minute
+	day           = 24 * time.Hour
+	mostOutages   = 3 // a day, that shut recorders down
+	oldestOutage  = 365 * day
 )
 
-func (c SiteConfig) withDefaults() SiteConfig {
-	c.OnBattery = or(c.OnBattery, 5*time.Minute)
-	c.Deadline = or(c.Deadline, 10*time.Minute)
-	for _, x := range []struct {
-		value     *int
-		otherwise int
-	}{{&c.Charge, 50}, {&c.Floor, 25}, {&c.Parallel, 2}} {
-		if *x.value == 0 {
-			*x.value = x.otherwise
-		}
-	}
-	return c
-}
-
 // RestoreSite makes the rule from its records, oldest first. An outage that lasted
-// when the program ended goes on: the time since counts, as far as the clock can be
-// believed.
+// when the program ended goes on, and the time since counts as far as the clock can
+// be believed. But nothing is asked, and Mains not known, until a source says that
+// mains is gone, or 10 minutes have passed: what was said before may be long over.
 func RestoreSite(c SiteConfig, now Instant, records []SiteRecord) (*Site, SiteOutput) {
-	s := &Site{cfg: c.withDefaults(), sources: make([]source, len(c.Sources)), stands: make([]stand, c.Recorders)}
-	for i := range s.sources {
-		s.sources[i].silent = now
-	}
-	s.begin(now)
-	s.counted = now
-	if n := len(records); n > 0 {
+	s := &Site{cfg: c.withDefaults(), sources: make([]source, len(c.Sources)), stands: make([]stand, len(c.Recorders)), started: now, recorded: now}
+	// Without a record its numbers are none that a recorder has dealt with.
+	s.d.Outage = uint64(max(0, now.Wall.Unix()))
+	if n := len(records); n > 0 && records[n-1].Memory.known() {
 		last := records[n-1]
 		s.d = last.Memory.clone()
-		if away := now.Wall.Sub(last.At); s.d.Lost && away > 0 {
-			s.d.OnBattery += min(away, 24*time.Hour)
-		}
-		for i, x := range c.Sources {
-			if slices.Contains(s.d.Saying, x.Name) {
-				s.sources[i].said.Supply = OnBattery
-			}
+		s.began = now.Mono - s.d.OnBattery - away(now, last.At)
+	}
+	for i := range s.d.Shutdowns {
+		t := &s.d.Shutdowns[i]
+		t.Mono = now.Mono - away(now, t.Wall)
+	}
+	for i, x := range c.Sources {
+		s.sources[i].silent = now
+		if s.d.Lost && slices.Contains(s.d.Saying, x.Name) {
+			s.sources[i].supply, s.sources[i].stale = OnBattery, true
 		}
 	}
+	s.begin(now)
 	s.judge()
 	return s, s.finish()
 }
 
-func (d SiteMemory) clone() SiteMemory {
-	d.Saying, d.Asked = slices.Clone(d.Saying), slices.Clone(d.Asked)
-	return d
-}
+// away is the time since t by the wall clock, if that can be: a clock may have been
+// behind or ahead.
+func away(now Instant, t time.Time) time.Duration { return min(max(now.Wall.Sub(t), 0), day) }
 
 // Step takes in an event and decides.
 func (s *Site) Step(now Instant, e SiteEvent) SiteOutput {
@@ -199,8 +120,7 @@ func (s *Site) Step(now Instant, e SiteEvent) SiteOutput {
 	case Heard:
 		s.hear(e)
 	case Stands:
-		x := &s.stands[e.Recorder]
-		x.state, x.budget = e.State, e.Budget
+		s.stand(e)
 	case Automatic:
 		if s.d.Manual == e.On {
 			s.d.Manual = !e.On
@@ -215,70 +135,130 @@ func (s *Site) begin(now Instant) {
 	s.now, s.out, s.notes = now, SiteOutput{Wake: -1}, nil
 }
 
+// finish makes the record. The time on battery is recorded now and then: a host
+// without a clock of its own may not know after its start how long it was away.
 func (s *Site) finish() SiteOutput {
+	if s.d.Lost && len(s.notes) == 0 && s.now.since(s.recorded) >= countEvery {
+		s.note("on battery for " + spell(s.onBattery()))
+	}
 	if len(s.notes) > 0 {
 		s.d.Number++
-		s.d.Saying = s.saying()
-		s.out.Record = &SiteRecord{s.now.Wall, s.notes, s.d.clone()}
+		s.recorded = s.now
+		s.out.Record = &SiteRecord{s.now.Wall, s.notes, s.Memory()}
+	}
+	if s.d.Lost {
+		s.after(s.recorded, countEvery)
 	}
 	return s.out
 }
 
+// Memory is what would be recorded now.
+func (s *Site) Memory() SiteMemory {
+	d := s.d.clone()
+	d.Saying = s.saying()
+	if d.Lost {
+		d.OnBattery = s.onBattery()
+	}
+	return d
+}
+
 func (s *Site) note(what string) { s.notes = append(s.notes, what) }
 
-// after says that d has passed since t, and wakes the rule when it will have.
-func (s *Site) after(t Instant, d time.Duration) bool {
-	if t.never() {
-		return false
-	}
-	if s.now.since(t) >= d {
+// at says that Mono has come that far, and wakes the rule when it will have.
+func (s *Site) at(mono time.Duration) bool {
+	if s.now.Mono >= mono {
 		return true
 	}
-	s.out.Wake = time.Duration(min(uint64(s.out.Wake), uint64(max(t.Mono+d, 0))))
+	s.out.Wake = time.Duration(min(uint64(s.out.Wake), uint64(max(mono, 0)))) // -1 is the greatest
 	return false
 }
 
+// after says that d has passed since t, and wakes the rule when it will have.
+func (s *Site) after(t Instant, d time.Duration) bool { return !t.never() && s.at(t.Mono+d) }
+
 func (s *Site) hear(e Heard) {
 	x := &s.sources[e.Source]
-	if e.Supply == SupplyUnknown {
+	if e.Supply != OnMains && e.Supply != OnBattery {
 		x.silent = first(x.silent, s.now)
 		return
 	}
-	x.said, x.silent = e, Instant{}
+	before := *x
+	*x = source{supply: e.Supply, low: e.Low, calibrating: e.Calibrating, charged: e.ChargeTold, charge: e.Charge}
+	if e.RuntimeTold {
+		x.empty = s.now.plus(min(max(e.Runtime, 0), day))
+	}
+	if e.Supply == OnMains || before.supply == OnMains || !s.speaks(before) {
+		return
+	}
+	x.low = x.low || before.low
+	x.empty = first(x.empty, before.empty)
+	if !x.charged {
+		x.charged, x.charge = before.charged, before.charge
+	}
 }
 
-// gone says that a source has been silent for so long that what it said last counts
-// no more.
-func (s *Site) gone(x source) bool { return s.after(x.silent, silentRestore) }
+// stand takes in how a recorder stands, and that the outage has shut the first one
+// down.
+func (s *Site) stand(e Stands) {
+	x := &s.stands[e.Recorder]
+	down := e.State == Confirming && x.state != Confirming && !s.d.Asked.IsZero()
+	x.state, x.budget = e.State, e.Budget
+	if down && !s.d.Down {
+		s.d.Down = true
+		s.d.Shutdowns = append(s.d.Shutdowns, s.now)
+		s.d.Shutdowns = s.d.Shutdowns[max(0, len(s.d.Shutdowns)-mostOutages):]
+		s.note("the outage shuts recorders down: " + s.cfg.Recorders[e.Recorder])
+	}
+}
+
+// speaks says that a source has said something, and wasn't silent for long since.
+func (s *Site) speaks(x source) bool { return x.supply != "" && !s.after(x.silent, silentTold) }
+
+// counts says that a source says, or said last, that mains is gone, and wasn't silent
+// for too long since.
+func (s *Site) counts(x source) bool {
+	return x.supply == OnBattery && !s.after(x.silent, silentRestore)
+}
 
 // saying lists the sources that say that mains is gone.
 func (s *Site) saying() []string {
 	var all []string
 	for i, x := range s.sources {
-		if x.said.Supply == OnBattery && !s.gone(x) {
+		if s.counts(x) {
 			all = append(all, s.cfg.Sources[i].Name)
 		}
 	}
 	return all
 }
 
-// joined says that mains is gone, and that it is there; neither if nothing is known.
+// joined says that mains is gone, and that it is there; neither if it isn't known.
 func (s *Site) joined() (gone, there bool) {
-	battery := len(s.saying())
+	var fresh, stale bool
+	silent := true // for so long that mains is taken to be there
 	for i, x := range s.sources {
+		silent = silent && s.after(x.silent, silentRestore)
 		switch {
-		case x.said.Supply == OnBattery && !s.gone(x):
-			alone := s.cfg.Sources[i].Battery && !x.said.ChargeTold && !x.said.Low && battery < 2
-			gone = gone || !alone
-		case x.said.Supply == OnMains && x.silent.never():
+		case x.stale && !s.after(s.started, staleFor):
+			stale = true
+		case s.counts(x) && s.believed(i):
+			gone = true
+			fresh = fresh || x.silent.never()
+		case x.supply == OnMains && s.speaks(x):
 			there = true
 		}
 	}
-	if s.cfg.All && there {
+	begins := !s.d.Lost && s.lostAt.never()
+	if s.cfg.All && there || begins && !fresh {
 		gone = false
 	}
-	silent := !slices.ContainsFunc(s.sources, func(x source) bool { return !s.gone(x) })
-	return gone, there && !gone || silent
+	return gone, silent || there && !gone && !stale
+}
+
+// believed says that a source is enough to say that mains is gone, or isn't alone.
+func (s *Site) believed(i int) bool {
+	x := s.sources[i]
+	sure := x.charged && !x.calibrating || x.low || x.stale
+	return sure || !s.cfg.Sources[i].Battery || len(s.saying()) > 1
 }
 
 // judge follows the sources: is mains lost, does the outage ask, who is next.
@@ -286,27 +266,25 @@ func (s *Site) judge() {
 	gone, there := s.joined()
 	s.lostAt, s.good = hold(gone, s.lostAt, s.now), hold(there, s.good, s.now)
 	s.differ = hold(s.contradict(), s.differ, s.now)
-	if s.d.Lost {
-		s.count()
-	}
 	switch {
 	case !s.d.Lost && s.after(s.lostAt, lossDebounce):
-		s.d.Lost, s.d.Since = true, s.now.Wall
-		s.d.OnBattery, s.counted = s.now.since(s.lostAt), s.now
+		s.d.Lost, s.d.Low, s.d.Since, s.began = true, false, s.lostAt.Wall, s.lostAt.Mono
 		s.note("mains lost, as " + strings.Join(s.saying(), ", ") + " said")
-	case s.d.Lost && !gone && s.after(s.good, mainsBack):
-		s.d.Lost, s.d.Asking, s.d.Ended = false, false, s.now.Wall
+	case s.d.Lost && s.after(s.good, mainsBack):
+		s.d.OnBattery = s.onBattery()
+		s.d.Lost, s.d.Asked, s.d.Down, s.d.Ended = false, time.Time{}, false, s.now.Wall
 		s.note("mains is back")
 	}
-	if why := s.trigger(); s.lost() && !s.d.Asking && why != "" && s.may() {
-		s.d.Asking = true
-		s.d.Outage++
-		s.d.Asked = append(s.d.Asked, s.now.Wall)
-		s.note("the outage asks for a shutdown: " + why)
+	s.known = s.known || s.lost() || there && !s.d.Lost
+	if s.low() && !s.d.Low {
+		s.d.Low = true
+		s.note("low battery")
 	}
+	s.ask()
 	s.turns()
-	s.stable() // these two wake it when they change
+	s.stable() // these three wake it when they change
 	s.Problem()
+	s.InTheWay()
 }
 
 // hold is since when something is so.
@@ -317,48 +295,32 @@ func hold(is bool, since, now Instant) Instant {
 	return first(since, now)
 }
 
-// count adds the time on battery, and records it now and then: a host without a
-// clock of its own may not know after its start how long it was away.
-func (s *Site) count() {
-	d := s.now.since(s.counted)
-	if !s.after(s.counted, countEvery) && d < countEvery {
-		return
-	}
-	s.d.OnBattery += d
-	s.counted = s.now
-	s.note("on battery")
-}
-
 // onBattery is how long the outage has lasted.
-func (s *Site) onBattery() time.Duration { return s.d.OnBattery + s.now.since(s.counted) }
+func (s *Site) onBattery() time.Duration { return s.now.Mono - s.began }
 
 // lost says that mains is gone now, for long enough or again in the same outage.
 func (s *Site) lost() bool { return s.d.Lost && !s.lostAt.never() }
 
 // low says that a battery is low, or was when its source was heard last.
 func (s *Site) low() bool {
-	return s.lost() && slices.ContainsFunc(s.sources, func(x source) bool { return x.said.Supply == OnBattery && x.said.Low })
+	return s.lost() && slices.ContainsFunc(s.sources, func(x source) bool { return x.low && s.counts(x) })
 }
 
-// runtime is how long the weakest battery lasts from now; ok is false where none
-// tells it.
-func (s *Site) runtime() (left time.Duration, ok bool) {
+// empty is when the weakest battery will be; never where none tells it.
+func (s *Site) empty() (soonest Instant) {
 	for _, x := range s.sources {
-		if x.said.Supply == OnBattery && x.said.RuntimeTold {
-			r := x.said.Runtime - s.now.since(x.said.At)
-			if !ok || r < left {
-				left, ok = r, true
-			}
+		if s.counts(x) && !x.empty.never() && (soonest.never() || x.empty.Mono < soonest.Mono) {
+			soonest = x.empty
 		}
 	}
-	return left, ok
+	return soonest
 }
 
-// charge is that of the emptiest battery.
-func (s *Site) charge() (percent int, ok bool) {
+// charge is that of the emptiest battery; ok is false where none tells it.
+func (s *Site) charge(of ...Supply) (percent int, ok bool) {
 	for _, x := range s.sources {
-		if x.said.ChargeTold && (!ok || x.said.Charge < percent) {
-			percent, ok = x.said.Charge, true
+		if x.charged && slices.Contains(of, x.supply) && !s.after(x.silent, silentRestore) && (!ok || x.charge < percent) {
+			percent, ok = x.charge, true
 		}
 	}
 	return percent, ok
@@ -372,151 +334,131 @@ func (s *Site) budget() (longest time.Duration) {
 	return longest
 }
 
-// trigger is what asks for a shutdown; empty if nothing does.
-func (s *Site) trigger() string {
-	if !s.lost() {
-		return ""
+// due is the Mono at which the outage asks, unless the charge is down before.
+func (s *Site) due() time.Duration {
+	byTime := s.began + s.cfg.OnBattery
+	if e := s.empty(); !e.never() {
+		return min(byTime, e.Mono-max(leastRuntime, 2*s.budget()))
 	}
-	charge, charged := s.charge()
-	runtime, timed := s.runtime()
-	least := max(leastRuntime, 2*s.budget())
+	return byTime
+}
+
+// reason is what asks for a shutdown; empty if nothing does.
+func (s *Site) reason() string {
+	charge, charged := s.charge(OnBattery)
 	switch {
 	case s.low():
 		return "low battery"
-	case s.onBattery() >= s.cfg.OnBattery:
-		return fmt.Sprintf("on battery for %s", spell(s.onBattery()))
 	case charged && charge <= s.cfg.Charge:
 		return fmt.Sprintf("%d %% charge", charge)
-	case timed && runtime <= least:
-		return fmt.Sprintf("%s runtime", spell(runtime))
+	case !s.at(s.due()):
+		return ""
+	case s.onBattery() < s.cfg.OnBattery:
+		return "the battery lasts for " + spell(max(time.Second, s.empty().Mono-s.now.Mono))
 	}
-	s.after(s.counted, s.cfg.OnBattery-s.d.OnBattery)
-	if timed {
-		s.after(s.now, runtime-least)
-	}
-	return ""
+	return "on battery for " + spell(s.onBattery())
 }
 
-// may says that an outage may ask: limits hold before it asks for the first time,
-// and not at low battery, when the disks come first.
-func (s *Site) may() bool {
-	s.d.Asked = slices.DeleteFunc(s.d.Asked, func(t time.Time) bool { return s.now.Wall.Sub(t) >= 24*time.Hour || t.After(s.now.Wall) })
-	return !s.d.Manual && (s.low() || len(s.d.Asked) < asksOfDay)
+// ask lets the outage ask for shutdowns, if there weren't too many.
+func (s *Site) ask() {
+	if !s.lost() || !s.d.Asked.IsZero() || s.d.Manual {
+		return
+	}
+	why := s.reason()
+	if why == "" || !s.low() && s.limited() {
+		return
+	}
+	s.d.Outage++
+	s.d.Asked = s.now.Wall
+	s.note("the outage asks for a shutdown: " + why)
+}
+
+// limited says that as many outages shut recorders down within a day as may.
+func (s *Site) limited() bool {
+	return len(s.d.Shutdowns) == mostOutages && !s.after(s.d.Shutdowns[0], day)
 }
 
 // turns gives recorders their turn, a few at a time; all at once when time is short.
 // One that takes too long doesn't hold the others up.
 func (s *Site) turns() {
-	if !s.d.Asking || s.d.Manual {
+	switch {
+	case s.d.Asked.IsZero() || s.d.Manual:
 		for i := range s.stands {
 			s.stands[i].turn = Instant{}
 		}
 		return
+	case !s.lost():
+		return
 	}
 	busy := 0
-	for i := range s.stands {
-		if x := &s.stands[i]; !x.turn.never() && x.underWay() && !s.after(x.turn, turnFor) {
+	for _, x := range s.stands {
+		if x.underWay() && !x.turn.never() && !s.after(x.turn, turnFor) {
 			busy++
 		}
 	}
-	short := s.low() || s.now.Mono >= s.deadline()-2*s.budget()
+	short := s.low() || s.at(s.deadline()-2*s.budget())
 	for i := range s.stands {
 		x := &s.stands[i]
-		if x.turn.never() && (short || busy < s.cfg.Parallel) {
-			x.turn = s.now
+		if !x.turn.never() || !short && busy >= s.cfg.Parallel {
+			continue
+		}
+		x.turn = s.now
+		if x.underWay() {
 			busy++
+			s.after(x.turn, turnFor)
 		}
 	}
 }
 
-// underWay says that its shutdown isn't done with.
-func (x *stand) underWay() bool {
-	switch x.state {
-	case PresumedOff, Safe, Cutting, Off, Attention:
-		return false
-	}
-	return true
+// underWay says that its shutdown may go on, and isn't done with.
+func (x stand) underWay() bool { return !x.down() && x.state != Unreachable && x.state != Attention }
+
+func (x stand) down() bool {
+	return x.state == PresumedOff || x.state == Safe || x.state == Cutting || x.state == Off
 }
 
 // deadline is when the battery must be spared.
 func (s *Site) deadline() time.Duration {
-	left := s.cfg.Deadline - s.onBattery()
-	if r, ok := s.runtime(); ok {
-		left = r - spareRuntime
+	if e := s.empty(); !e.never() {
+		return max(1, e.Mono-spareRuntime)
 	}
-	return max(1, s.now.Mono+left)
+	return max(1, s.began+s.cfg.Deadline)
 }
 
-// Mains is what a recorder's machine is to be told.
-func (s *Site) Mains(recorder int) Mains {
-	x := Mains{Lost: s.lost(), Low: s.low(), Stable: s.stable()}
+// Mains is what a recorder's machine is to be told, whenever it changes. It isn't
+// told while it isn't known: a machine that heard of mains before its loss takes the
+// outage for one that it saw begin.
+func (s *Site) Mains(recorder int) (x Mains, known bool) {
+	x = Mains{Lost: s.lost(), Low: s.low(), Stable: s.stable()}
 	if x.Lost {
 		x.Deadline = s.deadline()
 	}
 	if x.Lost && !s.stands[recorder].turn.never() {
 		x.Outage = s.d.Outage
 	}
-	return x
+	return x, s.known
 }
 
 // stable says that mains is there for long enough, and the battery charged, that
 // recorders may come back.
 func (s *Site) stable() bool {
-	if s.d.Lost || !s.after(s.good, stableFor) {
-		return false
-	}
-	percent, ok := s.charge()
-	return !ok || percent >= s.cfg.Floor || s.after(s.good, chargeWait)
+	return !s.d.Lost && s.after(s.good, stableFor) && (s.charged() || s.after(s.good, chargeWait))
+}
+
+// charged says that nothing is known against the charge: what was low in the outage
+// is, until a charge is told.
+func (s *Site) charged() bool {
+	percent, ok := s.charge(OnMains, OnBattery)
+	return ok && percent >= s.cfg.Floor || !ok && !s.d.Low
 }
 
 // contradict says that sources which speak say different things.
 func (s *Site) contradict() bool {
 	said := map[Supply]bool{}
 	for _, x := range s.sources {
-		if x.silent.never() {
-			said[x.said.Supply] = true
+		if s.speaks(x) {
+			said[x.supply] = true
 		}
 	}
 	return said[OnMains] && said[OnBattery]
 }
-
-// Lost says whether an outage lasts; known is false while no source has said anything.
-func (s *Site) Lost() (lost, known bool) {
-	return s.d.Lost, s.d.Lost || slices.ContainsFunc(s.sources, func(x source) bool { return x.said.Supply != "" && x.silent.never() })
-}
-
-// PlannedFor is when the outage will ask for a shutdown by the time on battery, or
-// has begun to; zero if it won't.
-func (s *Site) PlannedFor() time.Time {
-	switch n := len(s.d.Asked); {
-	case !s.d.Lost || s.d.Manual:
-		return time.Time{}
-	case s.d.Asking && n > 0:
-		return s.d.Asked[n-1]
-	}
-	return s.now.Wall.Add(max(0, s.cfg.OnBattery-s.onBattery()))
-}
-
-// Problem says what is wrong with the sources; empty if nothing is. needs says that a
-// person must look.
-func (s *Site) Problem() (text string, needs bool) {
-	off := slices.ContainsFunc(s.stands, func(x stand) bool { return x.state == Off || x.state == Safe || x.state == PresumedOff })
-	var all []string
-	for i, x := range s.sources {
-		name := s.cfg.Sources[i].Name
-		switch {
-		case s.after(x.silent, silentTold):
-			all = append(all, name+" is silent")
-			needs = needs || s.after(x.silent, silentNeeds) || off && s.after(x.silent, silentOff)
-		case x.said.Supply == OnBattery && s.lostAt.never() && s.cfg.Sources[i].Battery && !x.said.ChargeTold:
-			all = append(all, name+" tells no charge, so it isn't believed alone that mains is lost")
-		}
-	}
-	if s.after(s.differ, contradictFor) {
-		all = append(all, "only "+strings.Join(s.saying(), ", ")+" says that mains is lost")
-	}
-	return strings.Join(all, "; "), needs
-}
-
-// Memory is what would be recorded now.
-func (s *Site) Memory() SiteMemory { return s.d.clone() }
