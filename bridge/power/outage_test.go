@@ -228,11 +228,11 @@ func TestAFlickerNeitherBeginsNorEndsAnOutage(t *testing.T) {
 	r.isnt("lost", r.lost())
 	r.battery(0).pass(lossAfter)
 	for range 9 {
-		r.mains(0).pass(backAfter - 1).isnt("lost", r.lost())
+		r.mains(0).pass(backAfter-1).isnt("lost", r.lost())
 		r.battery(0).is("lost at once", r.lost()).pass(1)
 	}
 	r.isnt("asking", r.asks()) // 4 min 40 s
-	r.pass(asksAfter - lossAfter - 9*backAfter - 1).isnt("asking", r.asks())
+	r.pass(asksAfter-lossAfter-9*backAfter-1).isnt("asking", r.asks())
 	r.pass(1).is("asking", r.asks())
 }
 
@@ -478,7 +478,7 @@ func TestASourceThatFallsSilentAfterMainsCameBack(t *testing.T) {
 	}
 	t.Run("for less than a minute changes nothing", func(t *testing.T) {
 		r := dark(t).pass(time.Second)
-		r.silent(0).pass(silentTold - 1).mains(0).exactly(stableAfter-silentTold-time.Second+1, "stable", r.stable)
+		r.silent(0).pass(silentTold-1).mains(0).exactly(stableAfter-silentTold-time.Second+1, "stable", r.stable)
 	})
 	t.Run("for a minute lets nothing come back before it speaks", func(t *testing.T) {
 		r := dark(t).pass(time.Second)
@@ -720,7 +720,7 @@ func TestARestartGoesOnCounting(t *testing.T) {
 		t.Run(row.name, func(t *testing.T) {
 			r := onSite(t, sensor).calm()
 			r.battery(0).pass(row.at).isnt("asking", r.asks())
-			r.restart(time.Minute+row.clock).battery(0)
+			r.restart(time.Minute + row.clock).battery(0)
 			if row.asks == 0 {
 				r.is("asking", r.asks())
 				return
@@ -826,7 +826,7 @@ func TestAtMostThreeOutagesADayShutRecordersDown(t *testing.T) {
 	begin := r.now.Mono + asksAfter
 	r.outages(3).battery(0)
 	r.exactly(24*time.Hour-(r.now.Mono-begin), "asking", r.asks)
-	r.shuts().mains(0).pass(10*time.Minute).battery(0)
+	r.shuts().mains(0).pass(10 * time.Minute).battery(0)
 	r.exactly(15*time.Minute-(10*time.Minute), "asking, as the second one was a day ago as well", r.asks)
 }
 
