@@ -49,6 +49,8 @@ var (
 // equivalent are mutants that no test can tell from the machine, with the reason.
 var equivalent = map[string]string{
 	"states.go later: a.Mono > b.Mono → >=":                           "of equal moments either is the later one",
+	"outage.go empty: x.empty.Mono < soonest.Mono → <=":               "of equal moments either is the sooner one",
+	"outage.go charge: x.charge < percent → <=":                       "of equal charges either is the lower one",
 	"states.go row: m.everywhere() → no":                              "the row is taken, and the next one with it instead of after it",
 	"evidence.go powerProof: v.relay == RelayOn → yes":                "a second lock: low readings count only with the relay on, and are forgotten with each change of it",
 	"machine.go Step: !m.row() → no":                                  "rows that don't hold change nothing: asking them again is only slower",

@@ -41,8 +41,8 @@ type Site struct {
 	differ   Instant       // since when sources contradict each other
 }
 
-// source is what one said last, and since when it is silent. Low battery, charge and
-// runtime hold as long as it stays on battery, also if it tells them no more.
+// source is what one said last, and since when it is silent. What it told of its
+// battery holds, also if it tells it no more, until it is on battery anew.
 type source struct {
 	supply      Supply // "": nothing yet
 	low         bool
@@ -187,7 +187,7 @@ func (s *Site) hear(e Heard) {
 	if e.RuntimeTold {
 		x.empty = s.now.plus(min(max(e.Runtime, 0), day))
 	}
-	if e.Supply == OnMains || before.supply == OnMains || !s.speaks(before) {
+	if e.Supply == OnBattery && before.supply == OnMains || !s.speaks(before) {
 		return
 	}
 	x.low = x.low || before.low
@@ -442,14 +442,17 @@ func (s *Site) Mains(recorder int) (x Mains, known bool) {
 // stable says that mains is there for long enough, and the battery charged, that
 // recorders may come back.
 func (s *Site) stable() bool {
-	return !s.d.Lost && s.after(s.good, stableFor) && (s.charged() || s.after(s.good, chargeWait))
+	return s.after(s.good, stableFor) && (s.charged() || s.after(s.good, chargeWait))
 }
 
 // charged says that nothing is known against the charge: what was low in the outage
 // is, until a charge is told.
 func (s *Site) charged() bool {
 	percent, ok := s.charge(OnMains, OnBattery)
-	return ok && percent >= s.cfg.Floor || !ok && !s.d.Low
+	if !ok {
+		return !s.d.Low
+	}
+	return percent >= s.cfg.Floor
 }
 
 // contradict says that sources which speak say different things.

@@ -192,7 +192,7 @@ func TestWithoutADrillAnOutageWaitsForLowBattery(t *testing.T) {
 	if way := s.site.InTheWay(); len(way) != 1 || way[0] != "garage (checking)" {
 		t.Errorf("in the way: %v", way)
 	}
-	s.words = low
+	s.words = func(h *power.Heard) { low(h); charge(20)(h) }
 	s.begin()
 	between(t, "request", s.reach("shutting_down", time.Minute), 0, 10*time.Second)
 	s.reach("off", 5*time.Minute)

@@ -153,7 +153,7 @@ func (o *oracle) says(e power.Heard) {
 	if e.RuntimeTold {
 		n.empty = int(e.Runtime / time.Second)
 	}
-	if n.supply == power.OnBattery && w.supply == power.OnBattery && w.silent < 60 {
+	if w.silent < 60 && w.supply != "" && (n.supply == power.OnMains || w.supply == power.OnBattery) {
 		n.low = n.low || w.low
 		if n.charge == untold {
 			n.charge = w.charge

@@ -367,13 +367,15 @@ func TestTheDeadlineThatIsOverIsNoneThatIsMissing(t *testing.T) {
 }
 
 func TestTheWeakestBatteryCounts(t *testing.T) {
-	r := onSite(t, ups, ups).calm()
-	lost := r.now.Mono
-	r.battery(0, charge(90), lasts(40*time.Minute)).battery(1, charge(80), lasts(20*time.Minute)).pass(lossAfter)
-	if d := r.told(0).Deadline - lost; d != 20*time.Minute-spared {
-		t.Errorf("deadline %v", d)
+	for weak := range 2 {
+		r := onSite(t, ups, ups).calm()
+		lost := r.now.Mono
+		r.battery(1-weak, charge(90), lasts(40*time.Minute)).battery(weak, charge(80), lasts(20*time.Minute)).pass(lossAfter)
+		if d := r.told(0).Deadline - lost; d != 20*time.Minute-spared {
+			t.Errorf("deadline %v", d)
+		}
+		r.battery(weak, charge(50)).is("asking", r.asks()).noted("the outage asks for a shutdown: 50 % charge")
 	}
-	r.battery(0, charge(50)).is("asking", r.asks()).noted("the outage asks for a shutdown: 50 % charge")
 }
 
 func TestRecordersComeBackOnceMainsIsStable(t *testing.T) {
@@ -382,6 +384,7 @@ func TestRecordersComeBackOnceMainsIsStable(t *testing.T) {
 		name  string
 		cfg   power.SiteConfig
 		words []func(*power.Heard) // on mains
+		had   []func(*power.Heard) // on battery
 		low   bool                 // it was in the outage
 		and   func(*rule) *rule    // right after mains is back
 		at    time.Duration        // after that
@@ -394,13 +397,16 @@ func TestRecordersComeBackOnceMainsIsStable(t *testing.T) {
 		{name: "once it has charged", words: []func(*power.Heard){charge(10)}, and: func(r *rule) *rule { return r.pass(5*time.Minute).mains(0, charge(25)) }, at: 0},
 		{name: "after a blip from its end on", and: func(r *rule) *rule { return again(r.pass(stableAfter - 1)) }, at: stableAfter},
 		{name: "half an hour after a blip", words: []func(*power.Heard){charge(10)}, and: func(r *rule) *rule { return again(r.pass(chargeFor-1)).mains(0, charge(10)) }, at: chargeFor},
+		{name: "half an hour later where it was told on battery only", had: []func(*power.Heard){charge(10)}, at: chargeFor},
+		{name: "half an hour later where it was told only once", words: []func(*power.Heard){charge(10)}, and: func(r *rule) *rule { return r.mains(0) }, at: chargeFor},
+		{name: "where it is told anew", had: []func(*power.Heard){charge(10)}, words: []func(*power.Heard){charge(30)}, at: stableAfter},
 		{name: "half an hour later where the battery was low and tells no charge", low: true, at: chargeFor},
 		{name: "where the battery was low and has charged", low: true, words: []func(*power.Heard){charge(25)}, at: stableAfter},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			row.cfg.Sources = []power.SourceConfig{sensor}
 			r := withSite(t, row.cfg).calm()
-			if r.battery(0); row.low {
+			if r.battery(0, row.had...); row.low {
 				r.battery(0, low)
 			}
 			r.pass(asksAfter).isnt("stable", r.stable())
@@ -455,6 +461,14 @@ func TestASourceThatFallsSilentOnMainsIsOnlyToldOf(t *testing.T) {
 	r.mains(0)
 	if r.problem() != "" || r.needs() {
 		t.Errorf("%q", r.problem())
+	}
+}
+
+func TestOneThatIsSilentForLongIsAMatterForAPersonWhateverTheOthersDo(t *testing.T) {
+	for long := range 2 {
+		r := onSite(t, sensor, sensor).calm()
+		r.silent(long).pass(silentNeeds - silentTold).silent(1 - long)
+		r.exactly(silentTold, "a matter for a person", r.needs)
 	}
 }
 
@@ -563,10 +577,12 @@ func TestJoinedByAnyAllOnMainsEndAnOutage(t *testing.T) {
 // others mustn't become the truth by that.
 func TestNoOutageBeginsFromWhatSilentSourcesSaid(t *testing.T) {
 	for _, first := range []int{0, 1} {
-		r := withSite(t, power.SiteConfig{Sources: []power.SourceConfig{sensor, sensor}, All: true}).calm()
-		r.battery(0).pass(time.Hour).isnt("lost", r.lost())
-		r.silent(first).pass(time.Millisecond).silent(1-first).pass(90*time.Minute).isnt("lost", r.lost())
-		r.battery(0).exactly(lossAfter, "lost, now that it says so", r.lost)
+		for _, again := range []int{0, 1} {
+			r := withSite(t, power.SiteConfig{Sources: []power.SourceConfig{sensor, sensor}, All: true}).calm()
+			r.battery(1).pass(time.Hour).isnt("lost", r.lost())
+			r.silent(first).pass(time.Millisecond).silent(1-first).pass(90*time.Minute).isnt("lost", r.lost())
+			r.battery(again).exactly(lossAfter, "lost, now that one says so", r.lost)
+		}
 	}
 	// One that fell silent in a loss that counts is another matter.
 	r := withSite(t, power.SiteConfig{Sources: []power.SourceConfig{sensor, sensor}, All: true}).calm()
@@ -618,6 +634,9 @@ func TestAUPSOnBatteryWithoutItsChargeIsntBelievedAlone(t *testing.T) {
 		})
 	}
 	r := onSite(t, ups, ups).calm()
+	if r.problem() != "" {
+		t.Errorf("on mains: %q", r.problem())
+	}
 	r.battery(0).pass(time.Hour).battery(1).exactly(lossAfter, "lost, as two agree", r.lost)
 	r = onSite(t, ups).calm()
 	r.battery(0, charge(80)).pass(time.Minute)
@@ -733,10 +752,12 @@ func TestARestartGoesOnCounting(t *testing.T) {
 func TestARestartInEachPhase(t *testing.T) {
 	t.Run("before the loss counts, it begins anew", func(t *testing.T) {
 		r := onSite(t, sensor).calm()
-		r.tell(power.Automatic{On: false}).tell(power.Automatic{On: true}) // and something is on record
-		r.battery(0).pass(lossAfter - 1)
-		r.restart(time.Second).pass(time.Hour).isnt("lost", r.lost())
+		r.battery(0).tell(power.Automatic{On: false}).tell(power.Automatic{On: true}) // and what it said is on record
+		r.pass(lossAfter-1).restart(time.Second).pass(time.Hour).isnt("lost", r.lost())
 		r.battery(0).exactly(lossAfter, "lost", r.lost)
+
+		r = onSite(t, sensor, sensor).calm()
+		r.battery(0).tell(power.Automatic{On: false}).restart(time.Second).mains(1).exactly(stableAfter, "stable", r.stable)
 	})
 	t.Run("while it asks, it is the same outage", func(t *testing.T) {
 		r := onSite(t, sensor).calm()
@@ -986,6 +1007,9 @@ func TestNobodyGetsItsTurnWithMainsThere(t *testing.T) {
 	r := four(t, 1).battery(0).pass(asksAfter).mains(0).stands(0, power.Attention).pass(backAfter - 1).turn("")
 	r.battery(0).turn("garage barn").mains(0).pass(backAfter).turn("")
 	r.battery(0).pass(lossAfter).turn("").pass(asksAfter - lossAfter).turn("garage barn")
+
+	r = four(t, 1).battery(0).pass(asksAfter).mains(0).stands(0, power.Attention).pass(20 * time.Second).battery(0)
+	r.exactly(3*time.Minute, "the next one's turn", func() bool { return r.turns() == "garage barn attic" })
 }
 
 func TestARecorderInTheWayIsNamed(t *testing.T) {
@@ -1021,6 +1045,12 @@ func TestTheSentence(t *testing.T) {
 		{"a loss after a restart", func(r *rule) { r.calm().battery(0, charge(90)).pass(time.Minute).restart(time.Hour) }, "Mains was lost at 01:00. It isn't known whether it is back."},
 		{"switched off", func(r *rule) { r.calm().battery(0, charge(90)).pass(time.Hour).tell(power.Automatic{}) }, "Mains has been lost since 01:00, as ups said. The automatic shutdown is switched off."},
 		{"asking", func(r *rule) { r.calm().battery(0, charge(90)).pass(asksAfter).stands(0, power.Off) }, "Mains has been lost since 01:00, as ups said. Recorders are being shut down."},
+		{"nothing is left to be asked", func(r *rule) {
+			r.calm().battery(0, charge(90)).pass(time.Minute)
+			for i := range r.cfg.Recorders {
+				r.stands(i, power.Off)
+			}
+		}, "Mains has been lost since 01:00, as ups said. A shutdown is planned for 01:05."},
 		{"all down", func(r *rule) {
 			r.calm().battery(0, charge(90)).pass(asksAfter)
 			for i, s := range []power.State{power.Off, power.Safe, power.PresumedOff, power.Cutting} {
@@ -1113,8 +1143,15 @@ func TestRecordsOfAnOutage(t *testing.T) {
 	if !slices.Equal(r.what, want) {
 		t.Errorf("%q", r.what)
 	}
-	if d := r.record.Memory; d.Number != uint64(len(want)) || d.Lost || d.Down || !d.Asked.IsZero() {
+	d := r.record.Memory
+	if d.Number != uint64(len(want)) || d.Lost || d.Down || !d.Asked.IsZero() {
 		t.Errorf("%+v", d)
+	}
+	if r.tell(power.Automatic{}); r.record.Memory.OnBattery != d.OnBattery {
+		t.Errorf("an hour later it lasted %v, not %v", r.record.Memory.OnBattery, d.OnBattery)
+	}
+	if r.wake >= 0 {
+		t.Errorf("it is woken in %v, for nothing", r.wake-r.now.Mono)
 	}
 }
 
