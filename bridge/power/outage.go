@@ -23,9 +23,8 @@ import (
 // disks come first, and a topic that only has two values can't say it. What a person
 // switched off stays off, whatever the battery says.
 type Site struct {
-	cfg     SiteConfig
-	d       SiteMemory
-	started Instant
+	cfg SiteConfig
+	d   SiteMemory
 
 	// All below is volatile.
 	now      Instant
@@ -51,7 +50,7 @@ type source struct {
 	charge      int
 	empty       Instant // when its battery will be; never: it doesn't tell
 	silent      Instant // since when it says nothing; never: it speaks
-	stale       bool    // said before this process began
+	stale       Instant // since when it is known that it was said before this process began; never: it wasn't
 }
 
 // stand is how a recorder stands in this outage.
@@ -84,9 +83,10 @@ const (
 // RestoreSite makes the rule from its records, oldest first. An outage that lasted
 // when the program ended goes on, and the time since counts as far as the clock can
 // be believed. But nothing is asked, and Mains not known, until a source says that
-// mains is gone, or 10 minutes have passed: what was said before may be long over.
+// mains is gone, or 10 minutes have passed: what was said before may be long over. The
+// same holds for what a broker had retained.
 func RestoreSite(c SiteConfig, now Instant, records []SiteRecord) (*Site, SiteOutput) {
-	s := &Site{cfg: c.withDefaults(), sources: make([]source, len(c.Sources)), stands: make([]stand, len(c.Recorders)), started: now, recorded: now}
+	s := &Site{cfg: c.withDefaults(), sources: make([]source, len(c.Sources)), stands: make([]stand, len(c.Recorders)), recorded: now}
 	// Without a record its numbers are none that a recorder has dealt with.
 	s.d.Outage = uint64(max(0, now.Wall.Unix()))
 	if n := len(records); n > 0 && records[n-1].Memory.known() {
@@ -101,7 +101,7 @@ func RestoreSite(c SiteConfig, now Instant, records []SiteRecord) (*Site, SiteOu
 	for i, x := range c.Sources {
 		s.sources[i].silent = now
 		if s.d.Lost && slices.Contains(s.d.Saying, x.Name) {
-			s.sources[i].supply, s.sources[i].stale = OnBattery, true
+			s.sources[i].supply, s.sources[i].stale = OnBattery, now
 		}
 	}
 	s.begin(now)
@@ -184,6 +184,9 @@ func (s *Site) hear(e Heard) {
 	}
 	before := *x
 	*x = source{supply: e.Supply, low: e.Low, calibrating: e.Calibrating, charged: e.ChargeTold, charge: e.Charge}
+	if e.Retained && e.Supply == OnBattery && (before.supply == "" || !before.stale.never()) {
+		x.stale = first(before.stale, s.now)
+	}
 	if e.RuntimeTold {
 		x.empty = s.now.plus(min(max(e.Runtime, 0), day))
 	}
@@ -238,7 +241,7 @@ func (s *Site) joined() (gone, there bool) {
 	for i, x := range s.sources {
 		silent = silent && s.after(x.silent, silentRestore)
 		switch {
-		case x.stale && !s.after(s.started, staleFor):
+		case !x.stale.never() && !s.after(x.stale, staleFor):
 			stale = true
 		case s.counts(x) && s.believed(i):
 			gone = true
@@ -257,7 +260,7 @@ func (s *Site) joined() (gone, there bool) {
 // believed says that a source is enough to say that mains is gone, or isn't alone.
 func (s *Site) believed(i int) bool {
 	x := s.sources[i]
-	sure := x.charged && !x.calibrating || x.low || x.stale
+	sure := x.charged && !x.calibrating || x.low || !x.stale.never()
 	return sure || !s.cfg.Sources[i].Battery || len(s.saying()) > 1
 }
 

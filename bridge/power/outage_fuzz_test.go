@@ -15,7 +15,7 @@ import (
 // heard takes a word of a source, also an absurd one.
 func (p *tape) heard(sources int) power.Heard {
 	b := p.byte()
-	h := power.Heard{Source: p.byte() % sources, Supply: of(p, power.OnBattery, power.OnMains, power.SupplyUnknown, power.OnBattery, ""), Low: b&3 == 3, Calibrating: b&12 == 12}
+	h := power.Heard{Source: p.byte() % sources, Supply: of(p, power.OnBattery, power.OnMains, power.SupplyUnknown, power.OnBattery, ""), Low: b&3 == 3, Calibrating: b&12 == 12, Retained: b&192 == 192}
 	if b&16 != 0 {
 		h.ChargeTold, h.Charge = true, of(p, 90, 50, 10, -1, 1000, math.MaxInt, math.MinInt)
 	}

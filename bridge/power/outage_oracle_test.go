@@ -43,7 +43,7 @@ type lastWord struct {
 	low, calibrating bool
 	charge, empty    int // percent, and in seconds; -1000000: not told
 	silent           int // for how long; -1: it speaks
-	old              bool
+	old              int // for how long it is known that it was said before the start; -1: it wasn't
 }
 
 type shutdown struct {
@@ -70,9 +70,9 @@ func (o *oracle) restart(wall time.Time, saying []string, away int) {
 	o.up, o.gone, o.there, o.known = 0, -1, -1, false
 	o.words = nil
 	for _, s := range o.cfg.Sources {
-		w := lastWord{charge: untold, empty: untold}
+		w := lastWord{charge: untold, empty: untold, old: -1}
 		if o.outage && slices.Contains(saying, s.Name) {
-			w.supply, w.old = power.OnBattery, true
+			w.supply, w.old = power.OnBattery, 0
 		}
 		o.words = append(o.words, w)
 	}
@@ -111,6 +111,9 @@ func (o *oracle) second(wall time.Time) {
 		if o.words[i].empty != untold {
 			o.words[i].empty--
 		}
+		if o.words[i].old >= 0 {
+			o.words[i].old++
+		}
 	}
 	for i := range o.shutdowns {
 		o.shutdowns[i].age++
@@ -146,9 +149,12 @@ func (o *oracle) says(e power.Heard) {
 		w.silent = max(w.silent, 0)
 		return
 	}
-	n := lastWord{supply: e.Supply, low: e.Low, calibrating: e.Calibrating, charge: untold, empty: untold, silent: -1}
+	n := lastWord{supply: e.Supply, low: e.Low, calibrating: e.Calibrating, charge: untold, empty: untold, silent: -1, old: -1}
 	if e.ChargeTold {
 		n.charge = e.Charge
+	}
+	if e.Retained && e.Supply == power.OnBattery && (w.supply == "" || w.old >= 0) {
+		n.old = max(w.old, 0)
 	}
 	if e.RuntimeTold {
 		n.empty = int(e.Runtime / time.Second)
@@ -221,11 +227,11 @@ func (o *oracle) sources() (gone, there bool) {
 	for i, w := range o.words {
 		silence = silence && w.silent >= 2*60*60 // "2 h: restore"
 		mains = mains || w.supply == power.OnMains && w.silent < 60
-		if w.old && o.up < 10*60 {
+		if w.old >= 0 && w.old < 10*60 {
 			waiting = true
 			continue
 		}
-		alone := o.cfg.Sources[i].Battery && (w.charge == untold || w.calibrating) && !w.low && !w.old && n == 1
+		alone := o.cfg.Sources[i].Battery && (w.charge == untold || w.calibrating) && !w.low && w.old < 0 && n == 1
 		if w.battery() && !alone {
 			gone = true
 			speaking = speaking || w.silent < 0
@@ -576,7 +582,7 @@ func (x *siteTale) heard() power.Heard {
 	if x.battery[h.Source] && chance(r, 3) {
 		h.Supply = power.OnBattery
 	}
-	h.Low, h.Calibrating = chance(r, 12), chance(r, 12)
+	h.Low, h.Calibrating, h.Retained = chance(r, 12), chance(r, 12), chance(r, 8)
 	if !chance(r, 3) {
 		h.ChargeTold, h.Charge = true, pick(r, 100, 90, 51, 50, 25, 24, 10)
 	}

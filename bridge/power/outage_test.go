@@ -116,6 +116,7 @@ func lasts(d time.Duration) func(*power.Heard) {
 }
 func low(h *power.Heard)         { h.Low = true }
 func calibrating(h *power.Heard) { h.Calibrating = true }
+func retained(h *power.Heard)    { h.Retained = true }
 
 func (r *rule) says(source int, supply power.Supply, more ...func(*power.Heard)) *rule {
 	h := power.Heard{Source: source, Supply: supply}
@@ -814,6 +815,42 @@ func TestAfterARestartNothingIsAskedBeforeASourceSpeaks(t *testing.T) {
 	r.battery(0, charge(90)).pass(6 * time.Minute).restart(time.Minute).mains(0)
 	r.exactly(backAfter, "over", r.over)
 	r.isnt("asking", r.asks())
+}
+
+// A topic is told on change only: what its broker had retained when it started again
+// may be of the outage that took it down, until the sensor's own program has started.
+func TestARetainedWordIsHeldBack(t *testing.T) {
+	t.Run("at the first start", func(t *testing.T) {
+		r := onSite(t, sensor).battery(0, retained)
+		r.exactly(staleFor+lossAfter, "lost", r.lost)
+	})
+	t.Run("after a restart", func(t *testing.T) {
+		r := onSite(t, sensor).calm()
+		r.battery(0).pass(6 * time.Minute).restart(time.Hour).pass(time.Minute)
+		r.battery(0, retained).isnt("known", r.known())
+		r.exactly(staleFor-time.Minute, "asking", r.asks)
+	})
+	t.Run("from a broker that starts late", func(t *testing.T) {
+		r := onSite(t, sensor).calm()
+		r.battery(0).pass(6 * time.Minute).mains(0).pass(time.Hour).restart(time.Minute).pass(time.Hour)
+		r.battery(0, retained).exactly(staleFor+lossAfter, "lost", r.lost)
+	})
+	t.Run("until it is said anew", func(t *testing.T) {
+		r := onSite(t, sensor).battery(0, retained).pass(time.Minute)
+		r.battery(0).exactly(lossAfter, "lost", r.lost)
+	})
+	t.Run("but not where this program heard the sensor before", func(t *testing.T) {
+		r := onSite(t, sensor).calm()
+		r.battery(0).pass(asksAfter-1).silent(0).battery(0, retained).exactly(1, "asking", r.asks)
+		r = onSite(t, sensor).calm()
+		r.silent(0).pass(time.Minute).battery(0, retained).exactly(lossAfter, "lost", r.lost)
+	})
+	t.Run("mains isn't", func(t *testing.T) {
+		r := onSite(t, sensor).calm()
+		r.battery(0).pass(time.Minute).restart(time.Hour).mains(0, retained)
+		r.exactly(backAfter, "over", r.over)
+		r.silent(0).pass(time.Minute).battery(0, retained).exactly(lossAfter, "lost", r.lost)
+	})
 }
 
 func TestASourceThatIsGoneFromTheConfigurationSaysNothing(t *testing.T) {

@@ -75,6 +75,7 @@ type SiteEvent interface{ siteEvent() }
 type Heard struct {
 	Source      int // its place in SiteConfig.Sources
 	Supply      Supply
+	Retained    bool // by a broker: it may have been said long ago
 	Low         bool // low battery; also a forced shutdown, which is on battery whatever mains does
 	Calibrating bool // on battery by itself, to measure it: not believed alone either
 	ChargeTold  bool
