@@ -96,7 +96,10 @@ func (s *ruled) take(out power.SiteOutput) {
 		}
 		s.br.deliver(m)
 	}
-	s.wake++
+	if s.wake++; out.Wake >= 0 && out.Wake <= s.now().Mono {
+		s.fail("it spins: wake %v, now %v", out.Wake, s.now().Mono)
+		return
+	}
 	if n := s.wake; out.Wake >= 0 {
 		s.br.later(out.Wake+s.br.base-s.t, func() {
 			if s.wake == n {
