@@ -645,6 +645,7 @@ func TestAUPSOnBatteryWithoutItsChargeIsntBelievedAlone(t *testing.T) {
 			r.battery(0, row.words...)
 			if row.alone {
 				r.exactly(lossAfter, "lost", r.lost)
+				r.mains(1).isnt("named for that", strings.Contains(r.problem(), "believed"))
 				return
 			}
 			r.pass(time.Hour).isnt("lost", r.lost())
