@@ -376,9 +376,11 @@ func (s *Site) ask() {
 	s.note("the outage asks for a shutdown: " + why)
 }
 
-// limited says that as many outages shut recorders down within a day as may.
+// limited says that as many outages shut recorders down within a day as may. The first
+// of them needn't be the oldest: a clock may have been wrong.
 func (s *Site) limited() bool {
-	return len(s.d.Shutdowns) == mostOutages && !s.after(s.d.Shutdowns[0], day)
+	old := func(t Instant) bool { return s.after(t, day) }
+	return len(s.d.Shutdowns) == mostOutages && !slices.ContainsFunc(s.d.Shutdowns, old)
 }
 
 // turns gives recorders their turn, a few at a time; all at once when time is short.

@@ -137,6 +137,7 @@ func (o *oracle) hear(wall time.Time, e power.SiteEvent) {
 		if e.State == power.Confirming && x.state != power.Confirming && o.asking && !o.counted {
 			o.counted = true
 			o.shutdowns = append(o.shutdowns, shutdown{0, wall})
+			o.shutdowns = o.shutdowns[max(0, len(o.shutdowns)-3):]
 		}
 		x.state, x.budget = e.State, int(e.Budget/time.Second)
 	}
@@ -344,6 +345,7 @@ type siteTale struct {
 	log  *strings.Builder
 	time time.Duration // of the world
 	wall time.Duration // what the clock is off by
+	lied bool          // at a start
 	base time.Duration
 
 	each, wakes rules
@@ -425,7 +427,7 @@ func (x *siteTale) asks(d power.SiteMemory) {
 		x.fail("it asks and nobody says battery")
 	case x.time-x.since < lossAfter:
 		x.fail("it asks %v after the first word of it", x.time-x.since)
-	case lately > 3 && !d.Low && x.wall == 0:
+	case lately > 3 && !d.Low && !x.lied:
 		x.fail("it asks after %d outages of a day", lately)
 	}
 }
@@ -528,6 +530,7 @@ func (x *siteTale) restart(away, clock time.Duration) {
 	x.seen["restarts"]++
 	x.time += away
 	x.wall += clock
+	x.lied = x.lied || x.wall != 0
 	x.base = x.time
 	if x.saved == nil {
 		x.o = newOracle(x.cfg, x.now().Wall)

@@ -966,6 +966,12 @@ func TestTheLimitOutlivesARestart(t *testing.T) {
 			r.exactly(row.left, "asking", r.asks)
 		})
 	}
+	t.Run("a clock that was years behind for some of them", func(t *testing.T) {
+		r := onSite(t, sensor).calm().outages(1)
+		r.restart(time.Minute - 50*365*day).calm().outages(2)
+		r.restart(time.Minute + 50*365*day).battery(0)
+		r.exactly(asksAfter, "asking", r.asks)
+	})
 	t.Run("the program ends between the request and its count", func(t *testing.T) {
 		r := onSite(t, sensor).calm()
 		r.battery(0).pass(asksAfter).restart(time.Minute).stands(0, power.Confirming)
