@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -56,6 +57,7 @@ type site struct {
 	mqtt      *mqtt.Client
 	device    discovery.Bridge
 	ids       *ids
+	outage    *outage      // nil: nothing tells of mains
 	summaries chan summary // read by Run at all times, so a sender waits shortly
 	early     early
 }
@@ -91,7 +93,7 @@ func newBridge(c Config) (*Bridge, error) {
 	if err != nil {
 		return nil, err
 	}
-	device := discovery.Bridge{Topic: c.Topic, Prefix: c.DiscoveryPrefix, Version: c.Version}
+	device := discovery.Bridge{Topic: c.Topic, Prefix: c.DiscoveryPrefix, Version: c.Version, Mains: c.Mains.known(), UPS: c.Mains.UPS != ""}
 	broker.Will = mqtt.Message{Class: mqtt.Availability, Topic: device.Availability(), Payload: []byte(payloadOffline), Retain: true}
 	broker.Goodbye = []mqtt.Message{broker.Will}
 	broker.BirthTopic = c.BirthTopic
@@ -101,6 +103,9 @@ func newBridge(c Config) (*Bridge, error) {
 	broker.Arrived = b.arrived
 	if broker.Subscribe, err = plugTopics(c, broker.Subscribe); err != nil {
 		return nil, err
+	}
+	if topic := c.Mains.Topic; topic != "" && !slices.Contains(broker.Subscribe, topic) {
+		broker.Subscribe = append(broker.Subscribe, topic)
 	}
 	client, err := mqtt.New(broker)
 	if err != nil {
@@ -112,6 +117,7 @@ func newBridge(c Config) (*Bridge, error) {
 	}
 	b.site = &site{cfg: c, mqtt: client, device: device, ids: known,
 		summaries: make(chan summary, len(c.Recorders))} // each may have one on its way
+	var keepers []*keeper
 	for _, rc := range c.Recorders {
 		r, err := newRecorder(rc, b.site)
 		if err != nil {
@@ -121,7 +127,14 @@ func newBridge(c Config) (*Bridge, error) {
 		for _, topic := range r.keeper.topics() {
 			b.plugs[topic] = append(b.plugs[topic], r.keeper)
 		}
+		r.keeper.place = len(b.names)
 		b.names = append(b.names, rc.Name)
+		keepers = append(keepers, r.keeper)
+	}
+	if c.Mains.known() {
+		if b.site.outage, err = newOutage(c, keepers); err != nil {
+			return nil, fmt.Errorf("mains: %w", err)
+		}
 	}
 	return b, nil
 }
@@ -178,6 +191,9 @@ func (b *Bridge) Run(ctx context.Context) error {
 		recorders.Go(func() { b.recorders[name].run(ctx) })
 		recorders.Go(func() { b.recorders[name].keeper.run(ctx) })
 	}
+	if o := b.site.outage; o != nil {
+		recorders.Go(func() { o.run(ctx) })
+	}
 	recorders.Go(func() { b.sweep(ctx) })
 	b.loop(ctx)
 	recorders.Wait() // the last thing they publish is that they are offline
@@ -225,6 +241,8 @@ func (b *Bridge) loop(ctx context.Context) {
 		case s := <-b.site.summaries:
 			b.state[s.Name] = s
 			b.publish()
+		case <-b.mainsChanged():
+			b.publish()
 		case m := <-b.urgent:
 			for range len(b.site.mqtt.Inbox()) { // among them may be what it is about
 				b.command(time.Now(), <-b.site.mqtt.Inbox())
@@ -236,6 +254,14 @@ func (b *Bridge) loop(ctx context.Context) {
 			b.brokerChanged(c)
 		}
 	}
+}
+
+// mainsChanged is nil, which is never ready, where nothing tells of mains.
+func (b *Bridge) mainsChanged() <-chan struct{} {
+	if b.site.outage == nil {
+		return nil
+	}
+	return b.site.outage.shown.changed
 }
 
 // alive shows that the loop turns, and finds out whether state can be kept.
@@ -292,6 +318,10 @@ func (b *Bridge) command(now time.Time, m mqtt.Incoming) {
 		}
 		v.EventType, v.Reason, v.Message = verdictRefused, "busy", fmt.Sprintf("recorder %s has too much to do; try again", t.name)
 	}
+	if ok && act == actionAutomatic {
+		b.switchAutomatic(v, e.State == onOff(true))
+		return
+	}
 	h := &handover{told: make(chan struct{})}
 	if ok {
 		v = b.deliver(t, v, h)
@@ -304,9 +334,27 @@ func (b *Bridge) command(now time.Time, m mqtt.Incoming) {
 	}
 }
 
+// switchAutomatic switches the automatic shutdown on or off, if anything tells of mains.
+func (b *Bridge) switchAutomatic(v *verdict, on bool) {
+	o := b.site.outage
+	if o == nil {
+		v.EventType, v.Reason, v.Message = verdictRefused, "no_source", "nothing tells of mains: set HIKBRIDGE_MAINS_TOPIC or HIKBRIDGE_UPS"
+	}
+	b.site.verdict(discovery.SiteTarget, v)
+	if o == nil {
+		return
+	}
+	o.mail.behind(automatic(on))
+	b.site.verdict(discovery.SiteTarget, &verdict{EventType: outcomeDone, ID: v.ID, By: v.By, Action: v.Action})
+}
+
 // arrived takes what must not wait, or get lost, behind other messages: reports of
 // plugs and cancels. The broker's connection waits for it.
 func (b *Bridge) arrived(m mqtt.Incoming) (taken bool) {
+	if o := b.site.outage; o != nil && m.Topic == o.cfg.Topic {
+		o.hearTopic(m)
+		taken = true // a plug's report may tell of mains, too
+	}
 	if keepers, ok := b.plugs[m.Topic]; ok {
 		for _, k := range keepers {
 			k.hearPlug(m)
@@ -314,7 +362,7 @@ func (b *Bridge) arrived(m mqtt.Incoming) (taken bool) {
 		return true
 	}
 	if !strings.HasSuffix(m.Topic, "/"+string(power.Cancel)) {
-		return false
+		return taken
 	}
 	select {
 	case b.urgent <- m:

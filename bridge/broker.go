@@ -21,6 +21,9 @@ func (b *Bridge) brokerChanged(c mqtt.Change) {
 	case mqtt.Replayed:
 		log.Debug("the broker has everything")
 	case mqtt.Lost:
+		if o := b.site.outage; o != nil {
+			o.brokerLost()
+		}
 		log.Warn("connection to the broker lost", keyError, c.Err)
 	case mqtt.Unreachable:
 		log.Warn("broker can't be reached; it is tried at least every 5 seconds", keyError, c.Err)

@@ -35,6 +35,7 @@ type action string
 const (
 	actionRetrySignIn action = "retry_sign_in"
 	actionTakePicture action = "take_picture"
+	actionAutomatic   action = "automatic_shutdown"
 )
 
 // known says whether there is such an action for a target.
@@ -44,6 +45,8 @@ func (a action) known(t target) bool {
 		return t.camera == ""
 	case a == actionTakePicture:
 		return t.camera != ""
+	case a == actionAutomatic:
+		return t.name == discovery.SiteTarget && t.camera == ""
 	}
 	return a.power() && t.camera == "" && t.name != discovery.SiteTarget
 }
@@ -59,7 +62,7 @@ func (a action) power() bool {
 	return false
 }
 
-const knownActions = "retry_sign_in, check, plan, shutdown, reboot, power_cycle, power_on, cancel, drill, confirm_off, and for cameras take_picture"
+const knownActions = "retry_sign_in, check, plan, shutdown, reboot, power_cycle, power_on, cancel, drill, confirm_off, for cameras take_picture, and for the site automatic_shutdown"
 
 // target is what a command is for: a recorder or the site, and a camera or none.
 type target struct{ name, camera string }
@@ -71,6 +74,7 @@ type envelope struct {
 	By     string   `json:"by"`
 	Reason string   `json:"reason"`
 	Force  []string `json:"force"`
+	State  string   `json:"state"` // of a switch: ON or OFF
 }
 
 // verdict is what is published about a command: one when checking ends, and for
@@ -167,7 +171,7 @@ func (g *gatekeeper) judge(now time.Time, t target, a action, payload []byte, re
 		return refuse("too_long", fmt.Sprintf("a command has at most %d bytes", maxCommand))
 	}
 	if payload[0] != '{' {
-		if word := string(payload); word == plainPress || word == string(a) {
+		if word := string(payload); (word == plainPress || word == string(a)) && a != actionAutomatic {
 			return &verdict{EventType: verdictAccepted, Action: a}, envelope{}
 		}
 		return refuse("malformed", fmt.Sprintf("send %s, or JSON with id and at", plainPress))
@@ -175,6 +179,9 @@ func (g *gatekeeper) judge(now time.Time, t target, a action, payload []byte, re
 	e, err := parseEnvelope(payload)
 	if err != nil {
 		return refuse("malformed", err.Error())
+	}
+	if switches := e.State == onOff(true) || e.State == onOff(false); switches != (a == actionAutomatic) || !switches && e.State != "" {
+		return refuse("malformed", "state must be ON or OFF for a switch, and is for nothing else")
 	}
 	v := &verdict{EventType: verdictAccepted}
 	if !a.power() { // time and id are judged where they are remembered

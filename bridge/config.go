@@ -8,6 +8,7 @@ import (
 
 	"hikbridge/bridge/plug"
 	"hikbridge/bridge/power"
+	"hikbridge/bridge/ups"
 )
 
 // Secret is a password that can't be printed by accident: every way of
@@ -32,6 +33,7 @@ type DialFunc func(ctx context.Context, network, address string) (net.Conn, erro
 type Config struct {
 	Recorders []RecorderConfig
 	Broker    BrokerConfig
+	Mains     MainsConfig
 
 	// Topic is the base of all topics, the MQTT client id and the bridge's own
 	// id in Home Assistant.
@@ -151,6 +153,44 @@ type PlugForm struct {
 	StateOn, StateOff, CommandOn, CommandOff, Ask  string
 	Meter                                          bool
 }
+
+// MainsConfig is what tells of mains, and when an outage shuts the recorders down.
+// The zero value knows of no mains; zero times and numbers have their default.
+type MainsConfig struct {
+	// Topic is an MQTT topic whose payload is Present while mains is there and Lost
+	// while it isn't; empty means none. Case doesn't matter, other payloads say nothing.
+	Topic, Present, Lost string
+	// Server is the host[:port] of a NUT server, UPS the name of the UPS there; empty
+	// means none. Username and Password may be empty. Dial is as in RecorderConfig.
+	Server, UPS string
+	Username    string
+	Password    Secret
+	Dial        DialFunc
+	// All takes mains for lost only if topic and UPS both say so.
+	All       bool
+	OnBattery time.Duration // that asks for a shutdown
+	Deadline  time.Duration // on battery, from which nothing soft counts any more
+	Charge    int           // percent, at which it asks
+	Floor     int           // percent, from which recorders come back
+	Parallel  int           // recorders at a time
+}
+
+// Validate says what is wrong with the UPS and its server.
+func (c MainsConfig) Validate() error {
+	_, err := c.client()
+	return err
+}
+
+// client asks the UPS; nil if there is none.
+func (c MainsConfig) client() (*ups.Client, error) {
+	if c.UPS == "" && c.Server == "" {
+		return nil, nil
+	}
+	return ups.New(ups.Config{Address: c.Server, UPS: c.UPS, Username: c.Username, Password: c.Password.Reveal(), Dial: c.Dial})
+}
+
+// known says that something tells of mains.
+func (c MainsConfig) known() bool { return c.Topic != "" || c.UPS != "" }
 
 // BrokerConfig names the MQTT broker.
 type BrokerConfig struct {

@@ -23,6 +23,8 @@ const (
 	// lateAfter is how long a record may take until its effect isn't started any
 	// more without asking the machine again.
 	lateAfter = 2 * time.Second
+	// deadlineMoved is how much a battery's deadline must move to be told again.
+	deadlineMoved = 5 * time.Second
 )
 
 // keeper keeps one recorder's power. Its goroutine owns the machine (package
@@ -41,6 +43,8 @@ type keeper struct {
 	began  time.Time          // a second before this process knew of anything
 	shown  *latest[powerView] // for the recorder's loop, which asks nothing before
 
+	mains   mainsNews   // as told last; owned by the goroutine of the outage rule
+	place   int         // among the recorders, in the configured order
 	resolve atomic.Bool // the prober looks the name up
 	missed  atomic.Bool // a report of the relay found no room: it isn't known any more
 
@@ -61,10 +65,21 @@ type keeper struct {
 	running  uint64             // number of that
 	probes   context.CancelFunc // ends the prober; nil: it doesn't run
 	sight    sighting
-	facts    power.Facts // last collected
-	support  power.Seen  // whether the recorder can be shut down from outside
-	returns  power.Seen  // whether the plug is on after an outage
-	model    string      // of the recorder
+	facts    power.Facts  // last collected
+	support  power.Seen   // whether the recorder can be shut down from outside
+	returns  power.Seen   // whether the plug is on after an outage
+	model    string       // of the recorder
+	stands   power.Stands // as the outage rule was told last
+}
+
+// hearMains takes in what is to be known of mains, if it is something new. It is
+// called by one goroutine, and doesn't wait.
+func (k *keeper) hearMains(m mainsNews) {
+	if moved := m.deadline.Sub(k.mains.deadline).Abs(); m.Mains == k.mains.Mains && moved < deadlineMoved {
+		return
+	}
+	k.mains = m
+	k.mail.behind(m)
 }
 
 // newKeeper makes a recorder's keeper. Its journal is opened by run; one that can't be
@@ -159,6 +174,11 @@ func (k *keeper) receive(ctx context.Context, m any) {
 		k.step(ctx, m)
 	case plugDefault:
 		k.returns = power.Seen(m)
+	case mainsNews:
+		if !m.deadline.IsZero() {
+			m.Deadline = k.mono(m.deadline)
+		}
+		k.step(ctx, m.Mains)
 	case power.Event:
 		k.step(ctx, m)
 	default:
@@ -268,6 +288,10 @@ func (k *keeper) follow(ctx context.Context) {
 	if !w.Probe && k.probes != nil {
 		k.probes()
 		k.probes = nil
+	}
+	if s := (power.Stands{Recorder: k.place, State: k.machine.State(), Budget: k.machine.Budget()}); k.site.outage != nil && s != k.stands {
+		k.stands = s
+		k.site.outage.mail.behind(s)
 	}
 	if v := k.view(w); !reflect.DeepEqual(v, k.shown.get()) {
 		k.shown.set(v)

@@ -20,6 +20,7 @@ type home struct {
 	recorder *nvrtest.Recorder
 	plug     *bridgetest.Plug // nil: none
 	presses  int
+	nut      *bridgetest.NUT // nil: none
 }
 
 // homeSetup is what a home has otherwise than the usual one: a recorder that

@@ -74,8 +74,8 @@ func plugTopics(c Config, topics []string) ([]string, error) {
 }
 
 // machine is what the machine wants of it.
-func (c PowerConfig) machine(p *plug.Plug) power.Config {
-	m := power.Config{Witness: c.Witness != "", OffWatts: c.OffWatts, Timers: c.Timers,
+func (c PowerConfig) machine(p *plug.Plug, mains bool) power.Config {
+	m := power.Config{Mains: mains, Witness: c.Witness != "", OffWatts: c.OffWatts, Timers: c.Timers,
 		PlainCommands: c.PlainCommands, AnyOutage: c.AnyOutage}
 	if p == nil {
 		return m

@@ -36,7 +36,7 @@ func (k *keeper) open() power.Output {
 	for _, e := range entries {
 		k.book.add(e)
 	}
-	config := k.cfg.Power.machine(k.plug)
+	config := k.cfg.Power.machine(k.plug, k.site.outage != nil)
 	m, out := power.Restore(config, k.now(), powerRecords(entries), k.damaged)
 	if err := config.Validate(m.Memory().Learned); err != nil {
 		k.log.Warn("not used as configured until a drill was passed that supports it", keyError, err)

@@ -352,6 +352,11 @@ func (b *Bridge) bridgeValues() map[string]string {
 			reasons["bridge"] = own
 		}
 	}
+	if o := b.site.outage; o != nil {
+		if v := o.shown.get(); v.Needs {
+			reasons["mains"] = []reason{{"mains_source", v.Problem, "Look at the sensor, the UPS and its server; without them an outage isn't noticed."}}
+		}
+	}
 	last, failedAt := payloadUnknown, time.Time{}
 	for _, name := range b.names {
 		s, ok := b.state[name]
@@ -372,14 +377,18 @@ func (b *Bridge) bridgeValues() map[string]string {
 	if len(own) > 0 {
 		last = own[0]
 	}
-	out := map[string]string{}
-	fill(out, b.site.device.Entities(), map[string]value{
+	values := map[string]value{
 		discovery.KeyRecordersReachable: {strconv.Itoa(reachable), map[string]any{"all": len(b.names), "recorders": where}},
 		discovery.KeyNeedsAttention:     {onOff(len(reasons) > 0), reasons},
 		discovery.KeyVersion:            {state: b.site.cfg.Version},
 		discovery.KeyEventsLost:         {state: strconv.Itoa(b.lost)},
 		discovery.KeyLastError:          {state: last},
-	})
+	}
+	if o := b.site.outage; o != nil {
+		o.shown.get().values(values)
+	}
+	out := map[string]string{}
+	fill(out, b.site.device.Entities(), values)
 	return out
 }
 

@@ -61,6 +61,8 @@ type Bridge struct {
 	Version string
 	// URL is where a person finds help about the bridge; http or https.
 	URL string
+	// Mains says that something tells of mains, UPS that a UPS does.
+	Mains, UPS bool
 }
 
 // Recorder is a device that is configured: a recorder, or a camera that is

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 )
 
 // Document is what Home Assistant is told of one device. It is published
@@ -22,6 +23,9 @@ const origin = "hikbridge"
 // and the user, or "automation" where there is none.
 const press = `{"id":"{{ this.context.id }}-{{ (now().timestamp()*1000)|int }}",` +
 	`"at":{{ now().timestamp()|int }},"by":"{{ this.context.user_id or 'automation' }}"}`
+
+// toggle is what a switch publishes: the same, and what it is to be.
+var toggle = strings.TrimSuffix(press, "}") + `,"state":"{{ value }}"}`
 
 // The wire form uses Home Assistant's abbreviations, which keep a camera, and a
 // recorder with 2 disks, below 20 KB: what MQTT Explorer shows of a message. Home
@@ -165,8 +169,11 @@ func (e Entity) onWire(inherited []string) wireComponent {
 	if e.Platform == Image {
 		w.StateTopic, w.ImageTopic, w.ContentType = "", e.StateTopic, "image/jpeg"
 	}
-	if e.CommandTopic != "" {
+	switch e.Platform {
+	case Button:
 		w.CommandTemplate = press
+	case Switch:
+		w.CommandTemplate = toggle
 	}
 	if !e.Enabled {
 		w.Enabled = new(bool)

@@ -15,6 +15,7 @@ const (
 	Event        Platform = "event"
 	Image        Platform = "image"
 	Sensor       Platform = "sensor"
+	Switch       Platform = "switch"
 	Update       Platform = "update"
 )
 
@@ -60,7 +61,7 @@ type Entity struct {
 	//     the whole message is discarded.
 	//
 	// AttributesTopic carries a JSON object, retained. A button has neither, but a
-	// CommandTopic.
+	// CommandTopic. A switch has both a state, ON or OFF, and a CommandTopic.
 	StateTopic, AttributesTopic, CommandTopic string
 	// Retained says that the state is published retained: always, but for events,
 	// images, and what has an OffDelay: of that only OFF is, as an ON that a broker
@@ -85,7 +86,7 @@ type device struct {
 }
 
 // Entities are the bridge's own.
-func (b Bridge) Entities() []Entity { return b.bridgeDevice().entities(bridgeRows()) }
+func (b Bridge) Entities() []Entity { return b.bridgeDevice().entities(bridgeRows(b)) }
 
 // RecorderEntities are those of a recorder without its cameras. None for a
 // recorder that isn't identified.
@@ -169,6 +170,8 @@ func (d device) entity(r row) Entity {
 	}
 	if r.action != "" {
 		e.CommandTopic = d.command + "/" + r.action
+	}
+	if r.platform == Button {
 		return e
 	}
 	e.StateTopic, e.Retained = d.topic+"/"+r.key, r.platform != Event && r.platform != Image && r.offDelay == 0

@@ -8,6 +8,18 @@ const (
 	KeyEventsLost         = "events_lost"
 )
 
+// Keys of what the bridge's device tells of mains. Those of switches are also their
+// actions.
+const (
+	KeyMains             = "mains"
+	KeyMainsProblem      = "mains_source_problem"
+	KeyPlannedFor        = "shutdown_planned_for"
+	KeyAutomaticShutdown = "automatic_shutdown"
+	KeyLastOutage        = "last_outage"
+	KeyUPSCharge         = "ups_charge"
+	KeyUPSRuntime        = "ups_runtime"
+)
+
 // Keys of entities that several devices have.
 const (
 	KeyNeedsAttention = "needs_attention"

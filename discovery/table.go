@@ -19,7 +19,7 @@ type row struct {
 	attributes                    bool     // has a JSON object beside its state
 	disabled                      bool     // until the owner enables it
 	available                     availability
-	action                        string // of a button: the last level of its command topic
+	action                        string // of a button or switch: the last level of its command topic
 	told                          bool   // the input says that it can tell the truth
 }
 
@@ -42,7 +42,9 @@ const (
 	classDataSize     = "data_size"
 	classDuration     = "duration"
 	classEnum         = "enum"
+	classBattery      = "battery"
 	classMotion       = "motion"
+	classPower        = "power"
 	classProblem      = "problem"
 	classTimestamp    = "timestamp"
 
@@ -59,8 +61,8 @@ const (
 const safeFor = 9
 
 // bridgeRows are the entities of the bridge's own device.
-func bridgeRows() []row {
-	return []row{
+func bridgeRows(b Bridge) []row {
+	return append([]row{
 		{key: KeyRecordersReachable, name: "Recorders reachable", platform: Sensor, stateClass: measurement, icon: "mdi:server-network",
 			attributes: true, available: bridgeAlone, told: always},
 		{key: KeyNeedsAttention, name: "Needs attention", platform: BinarySensor, class: classProblem,
@@ -74,6 +76,26 @@ func bridgeRows() []row {
 		// What a slow or absent broker cost.
 		{key: KeyEventsLost, name: "Events lost", platform: Sensor, stateClass: "total_increasing", category: Diagnostic, icon: "mdi:message-alert-outline",
 			available: bridgeAlone, told: always},
+	}, mainsRows(b)...)
+}
+
+// mainsRows tell of mains, and what an outage does.
+func mainsRows(b Bridge) []row {
+	return []row{
+		{key: KeyMains, name: "Mains power", platform: BinarySensor, class: classPower,
+			attributes: true, available: bridgeAlone, told: b.Mains},
+		{key: KeyMainsProblem, name: "Mains source problem", platform: BinarySensor, class: classProblem, category: Diagnostic,
+			attributes: true, available: bridgeAlone, told: b.Mains},
+		{key: KeyPlannedFor, name: "Shutdown planned for", platform: Sensor, class: classTimestamp,
+			available: bridgeAlone, told: b.Mains},
+		{key: KeyAutomaticShutdown, name: "Automatic shutdown", platform: Switch, category: Config, icon: "mdi:power-plug-battery-outline",
+			action: KeyAutomaticShutdown, available: bridgeAlone, told: b.Mains},
+		{key: KeyLastOutage, name: "Last outage", platform: Sensor, class: classTimestamp, category: Diagnostic,
+			attributes: true, available: bridgeAlone, told: b.Mains},
+		{key: KeyUPSCharge, name: "UPS charge", platform: Sensor, class: classBattery, unit: percent, stateClass: measurement,
+			available: bridgeAlone, told: b.UPS},
+		{key: KeyUPSRuntime, name: "UPS runtime", platform: Sensor, class: classDuration, unit: seconds, stateClass: measurement,
+			available: bridgeAlone, told: b.UPS},
 	}
 }
 

@@ -166,6 +166,9 @@ func lowest(all []GapReading, off float64) (watts float64, blind bool) {
 	return watts, blind || len(all) < gapReadings
 }
 
+// Budget is how long a shutdown takes, as far as a drill taught it.
+func (m *Machine) Budget() time.Duration { return m.budget() }
+
 // budget is how long a shutdown takes.
 func (m *Machine) budget() time.Duration {
 	if d := m.d.Learned.ToSilence; d > 0 {

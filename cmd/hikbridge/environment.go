@@ -61,6 +61,7 @@ func readSettings(environ []string) (settings, []problem) {
 	s := settings{}
 	s.Recorders = r.recorders()
 	s.Broker = r.broker()
+	s.Mains = r.mains()
 	r.site(&s)
 	r.unknown()
 	return s, r.problems

@@ -27,6 +27,9 @@ func (r *reader) site(s *settings) {
 		s.BirthTopic = v.DiscoveryPrefix + "/status"
 	}
 	r.topics(v)
+	if within(s.Mains.Topic, v.Topic) {
+		r.wrong(mainsPrefix+"TOPIC", "is %sTOPIC or below it, where the bridge itself speaks; use another topic", namespace)
+	}
 	r.events(s, v)
 	plain := r.yes(namespace+"PLAIN_COMMANDS", v.PlainCommands)
 	for i := range s.Recorders {

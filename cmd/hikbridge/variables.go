@@ -80,6 +80,23 @@ type brokerVariables struct {
 	KeyFile      string        `env:"KEY_FILE" desc:"PEM file with that certificate's key"`
 }
 
+// mainsVariables are those of power outages.
+type mainsVariables struct {
+	Topic           string        `env:"MAINS_TOPIC" default:"none" desc:"MQTT topic that tells whether there is mains, best retained: that of a power-outage sensor, or the availability of a plug that is not on the UPS"`
+	Present         string        `env:"MAINS_PRESENT" envDefault:"ON" desc:"what it says while mains is there; upper and lower case are the same"`
+	Lost            string        `env:"MAINS_LOST" envDefault:"OFF" desc:"what it says while mains is lost; anything else says nothing"`
+	UPS             string        `env:"UPS" default:"none" desc:"a UPS at a NUT server, as in ups@192.0.2.5 or ups@nas.example.org:3493"`
+	UPSUsername     string        `env:"UPS_USERNAME" desc:"user on the NUT server, if it wants one"`
+	UPSPassword     bridge.Secret `env:"UPS_PASSWORD" desc:"its password, taken exactly as it is written"`
+	UPSPasswordFile string        `env:"UPS_PASSWORD_FILE" desc:"file that holds the password; a line break at its end doesn't count"`
+	All             string        `env:"MAINS_ALL" envDefault:"false" desc:"true: mains is lost only if topic and UPS both say so, as long as both say anything"`
+	After           string        `env:"OUTAGE_AFTER" envDefault:"5m" desc:"time on battery after which recorders are shut down"`
+	Charge          string        `env:"OUTAGE_CHARGE" envDefault:"50" desc:"charge of the UPS in percent at which they are shut down earlier"`
+	Deadline        string        `env:"OUTAGE_DEADLINE" envDefault:"10m" desc:"time on battery at which nothing holds a shutdown up that isn't dangerous, if the UPS tells no runtime"`
+	ReturnCharge    string        `env:"OUTAGE_RETURN_CHARGE" envDefault:"25" desc:"charge in percent from which recorders are switched on again; waited for half an hour at most"`
+	Parallel        string        `env:"OUTAGE_PARALLEL" envDefault:"2" desc:"recorders that are shut down at a time, in the order of HIKBRIDGE_NVRS; at low battery all"`
+}
+
 // siteVariables are those of the bridge as a whole.
 type siteVariables struct {
 	Topic           string `env:"TOPIC" envDefault:"hikbridge" desc:"begins all topics, and is the MQTT client id; two bridges on one broker need two"`
@@ -132,6 +149,7 @@ func variables() []variable {
 	list := describe[listVariables](namespace)
 	list = append(list, describe[recorderVariables](recorderPrefix)...)
 	list = append(list, describe[brokerVariables](brokerPrefix)...)
+	list = append(list, describe[mainsVariables](namespace)...)
 	return append(list, describe[siteVariables](namespace)...)
 }
 

@@ -1,0 +1,327 @@
+package bridge
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"hikbridge/bridge/journal"
+	"hikbridge/bridge/power"
+	"hikbridge/bridge/ups"
+	"hikbridge/discovery"
+	"hikbridge/mqtt"
+)
+
+const (
+	// upsDeadAfter is how long a UPS server may give no reading until it counts as
+	// silent: three of its questions, as NUT's DEADTIME.
+	upsDeadAfter = 15 * time.Second
+	// outageVersion is that of the outage journal's records.
+	outageVersion = 1
+)
+
+// outage runs the outage rule of package power for the whole site: it hears the
+// sources of mains and how each recorder stands, and tells every keeper what it is
+// to know of mains. Its goroutine owns the rule.
+type outage struct {
+	cfg     MainsConfig
+	log     *slog.Logger
+	path    string // of its journal
+	keepers []*keeper
+	ups     *ups.Client // nil: none
+	mail    *mailbox
+	said    *latest[power.Heard] // by the MQTT source
+	began   time.Time
+	shown   *latest[outageView]
+	topic   int // place of the MQTT source among the sources; -1: there is none
+	server  int // of the UPS server
+
+	// Owned by run.
+	rule    *power.Site
+	journal *journal.Log
+	size    int // bytes appended since it was compacted
+	wake    time.Duration
+	view    outageView
+}
+
+// outageView is what is shown of mains.
+type outageView struct {
+	Lost, Known bool
+	Status      string
+	Problem     string
+	Needs       bool
+	Manual      bool
+	Planned     time.Time
+	Last, Ended time.Time
+	Battery     ups.Reading // the last one; without At: none
+}
+
+// mainsNews is what a keeper is to know of mains. The deadline is a moment, as each
+// machine counts from its own start.
+type mainsNews struct {
+	power.Mains
+	deadline time.Time
+}
+
+// battery is a reading of the UPS, or why there is none.
+type battery struct {
+	reading ups.Reading
+	err     error
+	at      time.Time
+}
+
+// automatic switches the automatic shutdown.
+type automatic bool
+
+func newOutage(c Config, keepers []*keeper) (*outage, error) {
+	o := &outage{cfg: c.Mains, log: c.Log, path: filepath.Join(c.StateDir, "outage.journal"), keepers: keepers,
+		mail: newMailbox(), said: newLatest(power.Heard{}), began: time.Now().Add(-time.Second), shown: newLatest(outageView{}), topic: -1, server: -1, wake: -1}
+	n := 0
+	if c.Mains.Topic != "" {
+		o.topic, n = n, n+1
+	}
+	client, err := c.Mains.client()
+	if err != nil {
+		return nil, err
+	}
+	if client != nil {
+		o.ups, o.server = client, n
+	}
+	return o, nil
+}
+
+// rules is what the rule wants of the configuration.
+func (o *outage) rules() power.SiteConfig {
+	c := o.cfg
+	s := power.SiteConfig{All: c.All, OnBattery: c.OnBattery, Charge: c.Charge, Floor: c.Floor, Deadline: c.Deadline,
+		Parallel: c.Parallel}
+	for _, k := range o.keepers {
+		s.Recorders = append(s.Recorders, k.cfg.Name)
+	}
+	if o.topic >= 0 {
+		s.Sources = append(s.Sources, power.SourceConfig{Name: c.Topic})
+	}
+	if o.ups != nil {
+		s.Sources = append(s.Sources, power.SourceConfig{Name: "UPS " + c.UPS, Battery: true})
+	}
+	return s
+}
+
+// run keeps the rule until ctx is done.
+func (o *outage) run(ctx context.Context) {
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	rule, out := power.RestoreSite(o.rules(), o.now(), o.open())
+	o.rule = rule
+	o.commit(out)
+	defer o.close()
+	if o.ups != nil {
+		watching := make(chan struct{})
+		defer func() { <-watching }()
+		go func() {
+			defer close(watching)
+			o.ups.Watch(ctx, func(r ups.Reading, err error) { o.mail.post(false, battery{r, err, time.Now()}) })
+		}()
+	}
+	for ctx.Err() == nil {
+		if m, ok := o.mail.take(); ok {
+			o.receive(m)
+			continue
+		}
+		if o.wake >= 0 && time.Since(o.began) >= o.wake {
+			o.commit(o.rule.Step(o.now(), power.Tick{}))
+		}
+		next := time.Minute
+		if o.wake >= 0 {
+			next = min(next, o.wake-time.Since(o.began))
+		}
+		timer.Reset(next)
+		select {
+		case <-ctx.Done():
+		case <-o.mail.wake:
+		case <-o.said.changed:
+			o.commit(o.rule.Step(o.now(), o.said.get()))
+		case <-timer.C:
+		}
+	}
+}
+
+func (o *outage) receive(m any) {
+	switch m := m.(type) {
+	case battery:
+		o.hearBattery(m)
+	case power.Stands:
+		o.commit(o.rule.Step(o.now(), m))
+	case automatic:
+		o.commit(o.rule.Step(o.now(), power.Automatic{On: bool(m)}))
+	default:
+		panic("bridge: unknown mail about mains")
+	}
+}
+
+// hearTopic takes in what the MQTT source says. It doesn't wait; a flood costs no
+// memory.
+func (o *outage) hearTopic(m mqtt.Incoming) {
+	heard := power.Heard{Source: o.topic, Supply: power.SupplyUnknown, Retained: m.Retained}
+	switch text := strings.TrimSpace(string(m.Payload)); {
+	case strings.EqualFold(text, o.cfg.Present):
+		heard.Supply = power.OnMains
+	case strings.EqualFold(text, o.cfg.Lost):
+		heard.Supply = power.OnBattery
+	}
+	o.said.set(heard)
+}
+
+// brokerLost says that the MQTT source can't be heard.
+func (o *outage) brokerLost() {
+	if o.topic >= 0 {
+		o.said.set(power.Heard{Source: o.topic, Supply: power.SupplyUnknown})
+	}
+}
+
+// hearBattery takes in what the UPS server says.
+func (o *outage) hearBattery(b battery) {
+	r := b.reading
+	heard := power.Heard{Source: o.server, Supply: power.SupplyUnknown}
+	switch {
+	case b.err != nil && b.at.Sub(r.At) < upsDeadAfter:
+		return
+	case b.err != nil:
+		o.log.Debug("the UPS can't be read", keyError, b.err)
+	case r.Mains() == ups.OnLine:
+		heard.Supply = power.OnMains
+	case r.Mains() == ups.OnBattery:
+		heard.Supply = power.OnBattery
+	}
+	heard.Low, heard.Calibrating = r.LowBattery() || r.ForcedShutdown(), r.Calibrating()
+	heard.ChargeTold, heard.Charge = r.Charge.Known, int(r.Charge.Value)
+	heard.RuntimeTold, heard.Runtime = r.Runtime.Known, r.Runtime.Value
+	o.view.Battery = r
+	o.commit(o.rule.Step(o.now(), heard))
+}
+
+// commit records what the rule decided, and tells keepers and device what changed.
+// Nothing waits for the record: each keeper's own comes before what it does.
+func (o *outage) commit(out power.SiteOutput) {
+	o.wake = out.Wake
+	if out.Record != nil {
+		o.log.Info("mains", keyReason, strings.Join(out.Record.What, "; "))
+		if err := o.write(*out.Record); err != nil {
+			o.log.Error("what the outage rule knows can't be written", keyError, err)
+		}
+	}
+	for i, k := range o.keepers {
+		m, known := o.rule.Mains(i)
+		if !known {
+			continue
+		}
+		news := mainsNews{Mains: m}
+		if m.Deadline > 0 {
+			news.deadline, news.Deadline = o.began.Add(m.Deadline), 0
+		}
+		k.hearMains(news)
+	}
+	v := outageView{Battery: o.view.Battery, Planned: o.rule.PlannedFor(), Status: o.rule.Status()}
+	v.Lost, v.Known = o.rule.Lost()
+	v.Problem, v.Needs = o.rule.Problem()
+	m := o.rule.Memory()
+	v.Manual, v.Last, v.Ended = m.Manual, m.Since, m.Ended
+	o.view = v
+	o.shown.set(v)
+}
+
+// values are what the bridge's device shows of mains, by key. What isn't known has
+// no value.
+func (v outageView) values(all map[string]value) {
+	if v.Known {
+		all[discovery.KeyMains] = value{onOff(!v.Lost), map[string]any{"status": v.Status}}
+	}
+	all[discovery.KeyMainsProblem] = value{onOff(v.Problem != ""), map[string]any{"problem": v.Problem}}
+	all[discovery.KeyAutomaticShutdown] = value{state: onOff(!v.Manual)}
+	if !v.Planned.IsZero() {
+		all[discovery.KeyPlannedFor] = value{state: timestamp(v.Planned)}
+	}
+	if !v.Last.IsZero() {
+		lasted := map[string]any{}
+		if v.Ended.After(v.Last) {
+			lasted["ended"], lasted["minutes"] = timestamp(v.Ended), int(v.Ended.Sub(v.Last).Minutes())
+		}
+		all[discovery.KeyLastOutage] = value{timestamp(v.Last), lasted}
+	}
+	if c := v.Battery.Charge; c.Known {
+		all[discovery.KeyUPSCharge] = value{state: strconv.Itoa(int(c.Value))}
+	}
+	if r := v.Battery.Runtime; r.Known {
+		all[discovery.KeyUPSRuntime] = value{state: strconv.Itoa(int(r.Value.Seconds()))}
+	}
+}
+
+func (o *outage) now() power.Instant {
+	t := time.Now()
+	return power.Instant{Wall: t.Round(0), Mono: t.Sub(o.began)}
+}
+
+// outageEntry is a record in the journal.
+type outageEntry struct {
+	Version int              `json:"v"`
+	Record  power.SiteRecord `json:"record"`
+}
+
+// open reads what is remembered. A journal that can't be used costs no more than the
+// time on battery so far, so it is begun anew.
+func (o *outage) open() (records []power.SiteRecord) {
+	log, found, err := journal.Open(o.path)
+	if err != nil {
+		o.log.Error("what the outage rule knew can't be read", keyError, err)
+		return nil
+	}
+	o.journal = log
+	for _, content := range found.Records {
+		var e outageEntry
+		if json.Unmarshal(content, &e) != nil || e.Version != outageVersion {
+			err = errors.Join(err, errForeign)
+			break
+		}
+		records = append(records, e.Record)
+	}
+	if found.Damaged {
+		err = errors.Join(err, journal.ErrDamaged)
+	}
+	if err = errors.Join(err, found.Unwritable); err != nil {
+		o.log.Error("what the outage rule knew can't be used as it is", keyError, err)
+	}
+	return records
+}
+
+func (o *outage) write(r power.SiteRecord) error {
+	content, err := json.Marshal(outageEntry{outageVersion, r})
+	if err != nil {
+		panic("bridge: encode outage record: " + err.Error())
+	}
+	if o.journal == nil {
+		return journal.ErrDamaged
+	}
+	if o.size += len(content); o.size < compactAt {
+		err = o.journal.Append(content)
+	}
+	if o.size >= compactAt || err != nil {
+		if err = o.journal.Compact([][]byte{content}); err == nil {
+			o.size = 0
+		}
+	}
+	return err
+}
+
+func (o *outage) close() {
+	if o.journal == nil {
+		return
+	}
+	if err := o.journal.Close(); err != nil {
+		o.log.Error("the outage journal can't be closed", keyError, err)
+	}
+}
