@@ -17,6 +17,7 @@ type answer struct {
 	stream      bool // the connection becomes an event stream
 	lost        bool // it is never sent
 	order       *order
+	setting     []byte // what the notifications become
 }
 
 const (

@@ -93,6 +93,8 @@ func (r *Recorder) special(q asked) (answer, bool) {
 	switch {
 	case q.rest == "System/workingstatus" && q.json && q.method == http.MethodGet:
 		return r.working(q), true
+	case q.rest == pathNotifications && q.json && r.config.Notifications.Supported:
+		return r.disturbParams(q), true
 	case q.rest == "ContentMgmt/search" && r.config.Model.recorder():
 		return r.search(q), true
 	case q.rest == "ContentMgmt/logSearch" && r.config.Model.recorder():

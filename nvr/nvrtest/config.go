@@ -152,6 +152,8 @@ type Config struct {
 
 	// WorkingStatus is the form of System/workingstatus.
 	WorkingStatus WorkingShape
+	// Notifications is how what is told the owner's app is silenced.
+	Notifications Notifications
 	// Log is how the log is kept and searched.
 	Log LogConfig
 	// DHCP says that the address is given by the network.

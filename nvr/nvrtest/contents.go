@@ -71,6 +71,7 @@ type contents struct {
 	users         []OnlineUser
 	formatting    map[int]Formatting
 	pictures      map[Channel][]byte
+	notifications notifications
 	scene         []byte // the picture that others are made of
 	shots         int
 }

@@ -18,7 +18,8 @@
 // System/deviceInfo, capabilities, status, time (with time/localTime and
 // time/timeZone), ContentMgmt/InputProxy/channels, channels/status and those of
 // one channel, System/Video/inputs/channels, System/Network/interfaces,
-// System/workingstatus?format=json, System/upgradeStatus, System/onlineUpgrade/version
+// System/workingstatus?format=json, System/status/disturbParams?format=json (after
+// Config.Notifications), System/upgradeStatus, System/onlineUpgrade/version
 // (after SetNewest) and status (after SetOnlineUpgrade), PUT System/reboot and
 // System/shutdown?format=json,
 // ContentMgmt/Storage with hdd/<id>/SMARTTest/status and formatStatus (after
@@ -89,6 +90,13 @@
 // NoAnswer lose it although it is carried out, Reset and HalfOpen before it is.
 // Replays obey as well. Online users, upgrades and the state of formatting are set by
 // SetOnlineUsers, SetUpgrade, SetOnlineUpgrade and SetFormatting, not in replays.
+//
+// # Notifications
+//
+// Config.Notifications has the setting that silences what channels tell the owner's
+// app, in many forms and manners. Notifications gives it as it stands, byte for byte,
+// SetNotifications changes it behind the client's back, NotificationPuts lists what
+// came. A Fault on its PUT loses the answer or refuses, as with power.
 //
 // # The log and recordings
 //

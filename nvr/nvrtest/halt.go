@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// Manner is how a device takes a request to shut down or to restart. The zero
-// value does at once what it is told.
+// Manner is how a device takes a request that changes it: to shut down, to restart,
+// to silence notifications. The zero value does at once what it is told.
 type Manner struct {
 	// Busy is how often it answers BusyAnswer first; 503 deviceBusy if left out.
 	Busy       int
@@ -103,9 +103,25 @@ func (r *Recorder) orderLocked(q asked) (answer, bool) {
 	default:
 		return answer{}, false
 	}
-	switch {
-	case q.method != http.MethodPut:
+	if q.method != http.MethodPut {
 		return r.refuse(q, http.StatusMethodNotAllowed, "methodNotAllowed"), true
+	}
+	if a, refused := r.mannerLocked(q, m); refused {
+		return a, true
+	}
+	q.json = q.json != m.OtherForm
+	a := r.refuse(q, http.StatusOK, "ok")
+	a.lost = m.Lost
+	if !m.Ignored {
+		o.after, o.flush = length(m.After, defaultAfter), length(m.Flush, defaultFlush)
+		a.order = &o
+	}
+	return a, true
+}
+
+// mannerLocked answers a request that isn't carried out; false: it is.
+func (r *Recorder) mannerLocked(q asked, m *Manner) (answer, bool) {
+	switch {
 	case m.Busy > 0:
 		m.Busy--
 		busy := m.BusyAnswer
@@ -117,12 +133,5 @@ func (r *Recorder) orderLocked(q asked) (answer, bool) {
 	case m.Refuses.Status != 0:
 		return r.refuse(q, m.Refuses.Status, m.Refuses.SubStatus), true
 	}
-	q.json = q.json != m.OtherForm
-	a := r.refuse(q, http.StatusOK, "ok")
-	a.lost = m.Lost
-	if !m.Ignored {
-		o.after, o.flush = length(m.After, defaultAfter), length(m.Flush, defaultFlush)
-		a.order = &o
-	}
-	return a, true
+	return answer{}, false
 }

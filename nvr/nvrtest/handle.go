@@ -97,6 +97,7 @@ func (r *Recorder) decide(q asked, c credentials, entry *Request) (answer, *Faul
 	})
 	if f == nil || f.Status == 0 { // else it is refused
 		r.obeyLocked(a.order)
+		r.keepLocked(a.setting)
 	}
 	if f != nil {
 		a = r.faulty(a, *f, q)

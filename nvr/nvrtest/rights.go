@@ -65,6 +65,8 @@ func rightFor(method, path string) string {
 	switch {
 	case rest == "System/reboot", rest == "System/shutdown":
 		return "restartOrShutdown"
+	case rest == pathNotifications && method != "GET":
+		return "parameterConfig"
 	case below(rest, "System/status"), below(rest, "System/workingstatus"), below(rest, "ContentMgmt/logSearch"):
 		return "logOrStateCheck"
 	case below(rest, "ContentMgmt/search"), strings.HasSuffix(rest, "/dailyDistribution"):
