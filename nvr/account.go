@@ -43,7 +43,7 @@ type Right struct {
 
 // needed are the rights the bridge's requests need, by the device's names
 // (Security/UserPermission, remotePermission).
-var needed = [...]string{"logOrStateCheck", "parameterConfig", rightPower, "preview", "playBack", "alarmOutOrUpload"}
+var needed = [...]string{"logOrStateCheck", rightConfig, rightPower, "preview", "playBack", "alarmOutOrUpload"}
 
 // Rights asks which rights the account has. Administrators have all. Where the
 // device doesn't tell an account about itself, the rights aren't known; that is

@@ -22,17 +22,23 @@ func (c *Client) getJSON(ctx context.Context, path string) (any, error) {
 }
 
 func (c *Client) json(ctx context.Context, q request) (any, error) {
-	body, err := c.call(ctx, q, maxDocument)
+	body, err := c.jsonBody(ctx, q, maxDocument)
+	if err != nil {
+		return nil, err
+	}
+	return parseJSON(body)
+}
+
+// jsonBody gives the bytes of an answer of at most so many that is no refusal.
+func (c *Client) jsonBody(ctx context.Context, q request, limit int64) ([]byte, error) {
+	body, err := c.call(ctx, q, limit)
 	if err != nil {
 		return nil, err
 	}
 	if s, ok := jsonStatus(body); ok && s.Code != 0 && s.Code != 1 {
 		return nil, &StatusError{Method: q.method, Path: q.path, HTTP: http.StatusOK, Code: s.Code, Sub: s.Sub}
 	}
-	if err := check(q.method, q.path, http.StatusOK, body, []string{"JSON"}); err != nil {
-		return nil, err
-	}
-	return parseJSON(body)
+	return body, check(q.method, q.path, http.StatusOK, body, []string{"JSON"})
 }
 
 func parseJSON(body []byte) (any, error) {

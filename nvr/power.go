@@ -17,11 +17,12 @@ const (
 	pathReboot   = "System/reboot"
 	// orderTimeout bounds a power request whose context has no deadline.
 	orderTimeout = 15 * time.Second
-	// rightPower is the device's name of the right (UserPermission).
-	rightPower = "restartOrShutdown"
+	// The device's names of rights (UserPermission).
+	rightPower  = "restartOrShutdown"
+	rightConfig = "parameterConfig"
 )
 
-// Outcome is how a power request ended.
+// Outcome is how a request that changes the device ended.
 type Outcome int
 
 const (
@@ -61,23 +62,32 @@ func (o Outcome) String() string {
 // what happened and what to do, and wraps a *StatusError or *SignInError if one was
 // the reason. Sent without credentials, to get a challenge, it counts as not sent.
 func (c *Client) Shutdown(ctx context.Context) (Outcome, error) {
-	return c.order(ctx, pathShutdown, "shut down")
+	return c.order(ctx, request{method: http.MethodPut, path: pathShutdown},
+		deed{"shut down", "Remote: Shutdown/Reboot", "do it in its own menu"})
 }
 
 // Reboot asks the recorder to restart (PUT System/reboot; several clients); as
 // Shutdown in all else.
 func (c *Client) Reboot(ctx context.Context) (Outcome, error) {
-	return c.order(ctx, pathReboot, "restart")
+	return c.order(ctx, request{method: http.MethodPut, path: pathReboot},
+		deed{"restart", "Remote: Shutdown/Reboot", "do it in its own menu"})
 }
 
-// order sends a power request and explains what came of it.
-func (c *Client) order(ctx context.Context, path, what string) (Outcome, error) {
-	q := request{method: http.MethodPut, path: path, signed: new(atomic.Bool)}
+// deed is what a recorder is asked to do, in a person's words.
+type deed struct {
+	what    string
+	right   string // as its user page calls it
+	instead string // where it refuses
+}
+
+// order sends a request that changes the device and explains what came of it.
+func (c *Client) order(ctx context.Context, q request, d deed) (Outcome, error) {
+	q.signed = new(atomic.Bool)
 	o, err := c.orderOnce(ctx, q)
 	if err == nil {
 		return o, nil
 	}
-	return o, fmt.Errorf("%s: %w", advice(o, what, err), named(q, err))
+	return o, fmt.Errorf("%s: %w", advice(o, d, err), named(q, err))
 }
 
 func (c *Client) orderOnce(ctx context.Context, q request) (Outcome, error) {
@@ -106,7 +116,7 @@ func (c *Client) orderOnce(ctx context.Context, q request) (Outcome, error) {
 	if o == OutcomeUnknown && !q.signed.Load() {
 		o = OutcomeNotSent // no challenge came
 	}
-	if o == OutcomeDone || o == OutcomeUnknown {
+	if q.right() == rightPower && (o == OutcomeDone || o == OutcomeUnknown) {
 		c.unsettle() // what it refuses while it goes down isn't remembered
 		// No nonce outlives a start. To try this one then would cost a login, and
 		// leave none for the moment in which a booting recorder rejects everybody.
@@ -207,30 +217,30 @@ func statusIn(body []byte) (jsonResult, bool) {
 }
 
 // advice tells a person what an outcome that isn't done means, and what to do.
-func advice(o Outcome, what string, err error) string {
+func advice(o Outcome, d deed, err error) string {
 	switch o {
 	case OutcomeUnknown:
-		return "the request to " + what + " may have arrived; watch the recorder before you ask again"
+		return "the request to " + d.what + " may have arrived; watch the recorder before you ask again"
 	case OutcomeNotSent:
-		return "the recorder wasn't asked to " + what + ", nothing was sent; ask again when the reason is gone"
+		return "the recorder wasn't asked to " + d.what + ", nothing was sent; ask again when the reason is gone"
 	case OutcomeBusy:
-		return "the recorder doesn't " + what + " because " + busyWith(err) + "; wait until that has ended"
+		return "the recorder doesn't " + d.what + " because " + busyWith(err) + "; wait until that has ended"
 	case OutcomeRefused:
-		return refusedFor(what, err)
+		return refusedFor(d, err)
 	case OutcomeDone:
 	}
 	panic("nvr: no advice for " + o.String())
 }
 
-func refusedFor(what string, err error) string {
+func refusedFor(d deed, err error) string {
 	var s *SignInError
 	switch {
 	case errors.As(err, &s):
 		return "the recorder doesn't accept the account; correct the password or wait until the lock ends"
 	case errors.Is(err, ErrForbidden):
-		return "the account may not " + what + " the recorder; give the user the right Remote: Shutdown/Reboot, then retry the sign-in"
+		return "the account may not tell the recorder to " + d.what + "; give the user the right " + d.right + ", then retry the sign-in"
 	}
-	return "this recorder doesn't let itself be told to " + what + "; do it in its own menu"
+	return "this recorder doesn't let itself be told to " + d.what + "; " + d.instead
 }
 
 // busyWith says what keeps a device from it (Hikvision ISAPI error code list).
