@@ -200,7 +200,9 @@ func named(q request, err error) error {
 type request struct {
 	method, path string
 	body         string // an XML document, or none
+	json         bool   // the body is JSON
 	stream       bool   // its answer doesn't end
+	despite      bool   // it is sent even if it was answered "not supported" before
 	// signed, if set, tells whether it went out with credentials and wasn't
 	// answered by 401: it may have been carried out.
 	signed *atomic.Bool
@@ -211,13 +213,17 @@ type request struct {
 func (q request) question() bool { return q.method == http.MethodGet || q.method == http.MethodPost }
 
 // right is what a rejection of the request casts doubt on: its path, or the right
-// to take pictures, or the one to shut down and restart.
+// to take pictures, to shut down and restart, to read or to change notifications.
 func (q request) right() string {
 	switch {
 	case strings.HasSuffix(q.path, "/picture"):
 		return "picture"
 	case q.path == pathShutdown, q.path == pathReboot:
 		return rightPower
+	case q.path == pathDisturb && q.question():
+		return "disturbParams" // which right the device wants for it isn't known
+	case q.path == pathDisturb:
+		return rightConfig
 	}
 	return q.path
 }
@@ -226,8 +232,8 @@ func (q request) right() string {
 // where it is missing, which on a nonce that has worked would count twice.
 func (q request) extra() bool { return q.stream || q.right() != q.path }
 
-// heldBack says why a stream, a picture or a shutdown isn't asked for whose like was rejected
-// while other requests weren't: the account seems to lack the right, and asking
+// heldBack says why a request that needs a right of its own isn't made whose like was
+// rejected while others weren't: the account seems to lack the right, and asking
 // again and again would pause everything else.
 func (c *Client) heldBack(q request) error {
 	if c.budget.isUnsupported(q.right()) { // learned from rejections, see budget.accepted

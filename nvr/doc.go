@@ -4,23 +4,35 @@
 // New makes a Client; each of its calls is one question: Info, Capabilities,
 // Proxies, ProxyStatus, Inputs, Status, Storage, SMART, Clock, Account, Rights,
 // Triggers, Working, Tracks, FirstDay, FirstRecording, AddressMode, Newest,
-// Picture, and before a shutdown Upgrade, DiskWork, Sessions, MayShutDown and
-// Exporting; Log and Gaps take several. Calls may come from any goroutine; the
-// client sends one request at a
-// time, since concurrent use of a nonce makes recorders reject right passwords.
+// Picture, Notifications, and before a shutdown Upgrade, DiskWork, Sessions,
+// MayShutDown and Exporting; Log and Gaps take several. Calls may come from any
+// goroutine; the client sends one request at a time, since concurrent use of a nonce
+// makes recorders reject right passwords.
 //
 // # Power
 //
-// Shutdown and Reboot change the device, and nothing else here does. Each is sent at
-// most once and ends in an Outcome; one whose answer is lost is unknown and for the
-// caller to observe. Only a 401 to a nonce that had worked, which says that nothing was
-// done, is followed by a fresh exchange. They go in front of questions that wait, and
-// always on a new connection. Where the login budget can't be written they may still
-// use a nonce that has worked. No refusal of a device that has just started, or is
-// being upgraded, is remembered.
+// Shutdown and Reboot change the device, and nothing else here does but what is said of
+// notifications. Each is sent at most once and ends in an Outcome; one whose answer is
+// lost is unknown and for the caller to observe. Only a 401 to a nonce that had worked,
+// which says that nothing was done, is followed by a fresh exchange. They go in front
+// of questions that wait, and always on a new connection. Where the login budget can't
+// be written they may still use a nonce that has worked. No refusal of a device that
+// has just started, or is being upgraded, is remembered.
 //
 // Probe, ProbeHost and Resolve look from outside, without credentials and without
 // waiting for requests; Address is where the recorder answered last.
+//
+// # Notifications
+//
+// What channels tell the owner's app can be silenced for a time, on a recorder that
+// answers with the setting: Notifications reads it, SilenceAll makes the one to be
+// written, SetNotifications writes it and reads it back, RestoreNotifications puts the
+// first one back. Documents are edited in their bytes and never written anew
+// (disturb.go). Nothing is sent where the setting that stands isn't understood, and
+// what somebody else changes meanwhile isn't overwritten. Who keeps both documents
+// durably before SetNotifications may be killed at any moment. The requests are sent
+// as those about power are, but never while the login budget can't be written, unless
+// their like has worked.
 //
 // # Events
 //
@@ -61,11 +73,11 @@
 // once more a minute after a rejection, as a booting recorder rejects everyone
 // for a moment.
 //
-// Event stream and pictures need rights of their own, and some firmware answers
-// 401 where one is missing. The first of each kind therefore signs in anew; one
-// that was rejected isn't asked for again until something else was accepted and
-// the rejection counts no more, and rejected a second time never, until the
-// firmware changes or RetrySignIn.
+// Event stream, pictures, power and notifications need rights of their own, and
+// some firmware answers 401 where one is missing. The first of each kind therefore
+// signs in anew; one that was rejected isn't asked for again until something else
+// was accepted and the rejection counts no more, and rejected a second time never,
+// until the firmware changes or RetrySignIn.
 //
 // What isn't covered: an address that is written in another way (a name instead
 // of a number, another port) has a budget of its own; a wall clock that is set

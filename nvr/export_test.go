@@ -1,6 +1,7 @@
 package nvr
 
 import (
+	"errors"
 	"io"
 	"net/http"
 
@@ -83,4 +84,38 @@ func Verdict(status int, body []byte) (Outcome, error) {
 func Formatting(body []byte) Maybe[bool] {
 	w := formatting(body)
 	return Maybe[bool]{Value: w == formatWord, Known: w != oddWord}
+}
+
+// Restore says what RestoreNotifications sends, nil for nothing, where the recorder
+// tells now.
+func Restore(original, written, now []byte) ([]byte, Restored, error) {
+	before, beforeErr := parseDisturb(original)
+	after, afterErr := parseDisturb(written)
+	present, err := parseDisturb(now)
+	if err := errors.Join(beforeErr, afterErr, err); err != nil {
+		return nil, Restored{}, err
+	}
+	target, r := restore(before, after, present)
+	return target, r, nil
+}
+
+// Silenced says of each channel of a setting whether it is silenced.
+func Silenced(document []byte) map[int]bool {
+	d, err := parseDisturb(document)
+	if err != nil {
+		return nil
+	}
+	all := map[int]bool{}
+	for _, c := range d.channels {
+		all[c.number] = c.silenced
+	}
+	return all
+}
+
+// SameNotifications says whether two settings say the same; false also where one
+// isn't understood.
+func SameNotifications(a, b []byte) bool {
+	first, firstErr := parseDisturb(a)
+	second, secondErr := parseDisturb(b)
+	return firstErr == nil && secondErr == nil && first.same(second)
 }

@@ -141,7 +141,7 @@ func (c *Client) RefusedShutdown() error {
 // forbidden answers for a request that isn't made: it was refused before.
 func (c *Client) forbidden(q request) (Outcome, error) {
 	err := c.remembered(q.path)
-	if err == nil {
+	if err == nil || q.despite && errors.Is(err, ErrUnsupported) {
 		err = c.heldBack(q)
 	}
 	var s *StatusError

@@ -48,7 +48,7 @@ func (c *Client) roundTrip(ctx context.Context, q request) (*http.Response, erro
 	streamed := q.stream && c.budget.heartbeats() // in an earlier run
 	if q.extra() && !c.granted[q.right()] && !streamed {
 		resp, err := c.fromChallenge(ctx, q, false)
-		if errors.Is(err, ErrState) && !q.question() && c.nonce != nil && c.budget.mayReuse(time.Now()) {
+		if errors.Is(err, ErrState) && q.right() == rightPower && c.nonce != nil && c.budget.mayReuse(time.Now()) {
 			return c.again(ctx, q) // a shutdown can't wait until this host's own disk is repaired
 		}
 		c.granted[q.right()] = err == nil && resp.StatusCode == http.StatusOK
@@ -245,7 +245,10 @@ func (c *Client) send(ctx context.Context, q request, n *nonce, replay bool) (*h
 		req.Body = io.NopCloser(strings.NewReader(q.body))
 		req.ContentLength = int64(len(q.body))
 	}
-	if q.body != "" {
+	switch {
+	case q.json:
+		req.Header.Set("Content-Type", "application/json")
+	case q.body != "":
 		req.Header.Set("Content-Type", "application/xml")
 	}
 	if n != nil {
