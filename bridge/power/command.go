@@ -19,6 +19,9 @@ type Command struct {
 	Content uint64   // of the payload: the same id with another content isn't a repetition
 }
 
+// harmless says that an action asks nothing of the recorder but questions.
+func (a Action) harmless() bool { return a == Check || a == Plan || a == TestOutage }
+
 // person says that somebody stands behind it.
 func (c Command) person() bool { return !c.Plain && c.By != "" && c.By != "automation" }
 
@@ -91,7 +94,7 @@ func (m *Machine) command(c Command) {
 		return
 	}
 	switch c.Action {
-	case Check, Plan, Shutdown, Reboot, PowerCycle, Drill:
+	case Check, Plan, TestOutage, Shutdown, Reboot, PowerCycle, Drill:
 		m.request(c)
 	case Cancel:
 		m.cancel(c)
@@ -108,7 +111,7 @@ func (m *Machine) command(c Command) {
 // refused for a time; fresh says that its time was good.
 func (m *Machine) envelope(c Command) (fresh, judged bool) {
 	if c.Plain {
-		if m.cfg.PlainCommands || c.Action == Check || c.Action == Plan || c.Action == Cancel || c.Action == PowerOn {
+		if m.cfg.PlainCommands || c.Action.harmless() || c.Action == Cancel || c.Action == PowerOn {
 			return false, false
 		}
 		m.refuse(c, "plain", "send an envelope with id and at, as the buttons in Home Assistant do")
@@ -151,7 +154,7 @@ func (m *Machine) envelope(c Command) (fresh, judged bool) {
 func (m *Machine) request(c Command) {
 	still := m.is(StillOn)
 	switch {
-	case m.observing() && c.Action != Check && c.Action != Plan:
+	case m.observing() && !c.Action.harmless():
 		m.refuse(c, "observing", m.observingBecause())
 	case m.d.State == Running || still:
 		if c.Action == Drill && !m.now.within(m.checked, freshCheck) {

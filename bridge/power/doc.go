@@ -54,6 +54,7 @@
 //
 //	running, attention(still_on) | check | checking
 //	running, attention(still_on) | plan | checking
+//	running, attention(still_on) | test_outage | checking
 //	running, attention(still_on) | shutdown | checking
 //	running, attention(still_on) | reboot | checking
 //	running, attention(still_on) | power_cycle | checking
@@ -65,6 +66,7 @@
 //	checking | nothing blocks | counting_down
 //	checking | checked | running, attention(still_on)
 //	checking | blocked | running, attention(still_on)
+//	counting_down | tested | running, attention(still_on)
 //	checking, counting_down, shutting_down, rebooting | cancel | running, attention(still_on)
 //	checking, counting_down | mains back | running
 //	checking, counting_down | the outage takes it over | checking

@@ -103,7 +103,7 @@ func (p *tape) facts() power.Facts {
 
 func (p *tape) command(h *hand) power.Command {
 	b := p.byte()
-	c := power.Command{Action: of(p, power.Shutdown, power.Shutdown, power.Reboot, power.PowerCycle, power.Drill, power.Check, power.Plan, power.ConfirmOff, power.PowerOn, power.Cancel, power.Outage, "", "retry_sign_in")}
+	c := power.Command{Action: of(p, power.Shutdown, power.Shutdown, power.Reboot, power.PowerCycle, power.Drill, power.Check, power.Plan, power.TestOutage, power.ConfirmOff, power.PowerOn, power.Cancel, power.Outage, "", "retry_sign_in")}
 	c.By = []string{"anna", "anna", "automation", ""}[b&3]
 	c.Plain = b&4 != 0
 	c.At = h.now.Wall.Add([]time.Duration{0, 0, 0, -40 * time.Second, 40 * time.Second, 2 * time.Minute, -25 * time.Hour, 100 * 365 * 24 * time.Hour}[b>>3&7])

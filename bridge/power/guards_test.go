@@ -1684,6 +1684,74 @@ func TestACheckSaysWhatWouldBlock(t *testing.T) {
 	}
 }
 
+func TestATestOfAnOutageEndsBeforeTheRequest(t *testing.T) {
+	undrilled := func(_ *power.Config, d *power.Memory) { d.Learned = power.Learned{} }
+	repairing := func(f *power.Facts) { f.Repairing.Told = power.Yes }
+	upgrading := func(f *power.Facts) { f.Upgrading.Told = power.Yes }
+	unanswered := func(f *power.Facts) { f.Upgrading.Told = power.NotTold }
+	for _, row := range []struct {
+		name    string
+		change  func(*power.Config, *power.Memory)
+		finds   func(*power.Facts)
+		message string // of the refusal; empty: it passes
+	}{
+		{"ready", nil, func(*power.Facts) {}, ""},
+		{"what isn't known holds no outage up", nil, unanswered, ""},
+		{"often holds no outage up", func(_ *power.Config, d *power.Memory) { d.Shutdowns = []time.Time{epoch, epoch} }, func(*power.Facts) {}, ""},
+		{"soft", nil, repairing, "an outage would wait until shortly before the battery is empty: A disk is being repaired. Wait until it has ended."},
+		{"no drill", undrilled, func(*power.Facts) {}, "an outage would wait for a low battery: No drill was passed on this firmware. Do a shutdown drill while somebody is at the recorder."},
+		{"no drill, and soft", undrilled, repairing, "an outage would wait for a low battery: A disk is being repaired. Wait until it has ended. (and 1 more)"},
+		{"hard", undrilled, upgrading, "an outage couldn't shut it down: A firmware upgrade runs. Wait until it has ended. (and 1 more)"},
+		{"lifted by the owner", func(c *power.Config, d *power.Memory) { undrilled(c, d); c.AnyOutage = true }, func(*power.Facts) {}, ""},
+	} {
+		b := running(t, row.change)
+		b.command(power.Command{Action: power.TestOutage, Plain: true})
+		b.at("checking")
+		b.collected(b.facts(row.finds))
+		if row.message != "" {
+			b.at("running")
+			if a := b.last(power.TestOutage); a.Type != power.Declined || a.Message != row.message {
+				t.Errorf("%s: %s %q", row.name, a.Type, a.Message)
+			}
+			continue
+		}
+		b.at("counting_down")
+		if a := b.last(power.TestOutage); a.Type != power.Accepted {
+			t.Errorf("%s: %s", row.name, a.Type)
+		}
+		if s := b.m.Status(); s != "Test of an outage: a shutdown would begin now. Nothing is asked of the recorder." {
+			t.Errorf("%s: %s", row.name, s)
+		}
+		b.pass(4 * time.Second)
+		b.at("counting_down")
+		b.pass(2 * time.Second)
+		b.at("running")
+		if a := b.last(power.TestOutage); a.Type != power.Finished || a.Message != "an outage would shut it down" {
+			t.Errorf("%s: %s %q", row.name, a.Type, a.Message)
+		}
+		if n := len(b.m.Memory().Shutdowns); row.change == nil && n != 0 || b.m.Memory().Seq.Puts != 0 {
+			t.Errorf("%s: %d shutdowns, %d requests", row.name, n, b.m.Memory().Seq.Puts)
+		}
+	}
+	// A real outage takes it over, and a cancel ends it.
+	b := running(t, func(c *power.Config, _ *power.Memory) { c.Mains = true })
+	b.command(power.Command{Action: power.TestOutage, Plain: true})
+	b.collected(b.facts())
+	b.tell(power.Mains{Lost: true, Outage: 7})
+	b.at("checking")
+	if a := b.last(power.TestOutage); a.Type != power.Cancelled || b.m.Memory().Seq.Action != power.Outage {
+		t.Errorf("in an outage: %s", a.Type)
+	}
+	b = running(t, nil)
+	b.command(power.Command{Action: power.TestOutage, Plain: true})
+	b.collected(b.facts())
+	b.asks(power.Cancel)
+	b.at("running")
+	if a := b.last(power.TestOutage); a.Type != power.Cancelled {
+		t.Errorf("cancelled: %s", a.Type)
+	}
+}
+
 func TestAnExpiredCommandIsToldItsAge(t *testing.T) {
 	b := running(t, nil)
 	a := b.command(power.Command{Action: power.Shutdown, ID: "old", At: b.now.Wall.Add(-2*time.Hour - 3*time.Second), By: "somebody"})

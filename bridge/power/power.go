@@ -85,7 +85,8 @@ const (
 	PowerOn    Action = "power_on"
 	PowerCycle Action = "power_cycle"
 	Cancel     Action = "cancel"
-	Outage     Action = "outage" // no command: the outage rule
+	Outage     Action = "outage"      // no command: the outage rule
+	TestOutage Action = "test_outage" // judged and counted down like an outage, and ends before the request
 )
 
 // Cut is what the owner allows the bridge to do with the plug.

@@ -23,7 +23,7 @@ func (d Memory) known() bool {
 	if l.OffWatts > max(minOffWatts, l.Running/2) || d.Number > maxNumber || len(d.Accepted) > maxIDs {
 		return false
 	}
-	actions := []Action{Check, Plan, Shutdown, Reboot, Drill, PowerCycle, Outage}
+	actions := []Action{Check, Plan, TestOutage, Shutdown, Reboot, Drill, PowerCycle, Outage}
 	return slices.Contains(States[:], d.State) && (d.State == Attention) == slices.Contains(Reasons[:], d.Why) && (s.Number == 0 || slices.Contains(actions, s.Action))
 }
 

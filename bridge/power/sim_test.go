@@ -197,7 +197,7 @@ func schedule(w *world, r *rand.Rand) {
 		say(start, power.Shutdown, pick(r, "anna", "automation", ""))
 	}
 	for range r.IntN(5) {
-		say(seconds(r, 0, 2400), pick(r, power.Cancel, power.PowerOn, power.PowerOn, power.Shutdown, power.PowerCycle, power.Reboot, power.Check), pick(r, "anna", "automation"))
+		say(seconds(r, 0, 2400), pick(r, power.Cancel, power.PowerOn, power.PowerOn, power.Shutdown, power.PowerCycle, power.Reboot, power.Check, power.TestOutage), pick(r, "anna", "automation"))
 	}
 	if chance(r, 2) { // somebody looks at the recorder now and then, and tells the truth
 		w.every(seconds(r, 30, 300), func() {

@@ -171,8 +171,12 @@ func (m *Machine) takeOver() {
 
 // circumstances are what the preflight depends on now.
 func (m *Machine) circumstances() Circumstances {
+	action := m.d.Seq.Action
+	if action == TestOutage {
+		action = Outage
+	}
 	return Circumstances{
-		Action: m.d.Seq.Action, Low: m.low(), Serial: m.d.Serial, Learned: m.d.Learned, Plug: m.cfg.Plug,
+		Action: action, Low: m.low(), Serial: m.d.Serial, Learned: m.d.Learned, Plug: m.cfg.Plug,
 		MeterFresh: m.baseline(baselineAge) > 0, Witness: m.cfg.Witness,
 		Often: m.often(), DrillNeeded: !m.cfg.AnyOutage,
 	}
@@ -211,9 +215,10 @@ func (m *Machine) collected(f Facts) {
 		passed = slices.Concat(passed, m.refused.soft)
 	}
 	left := blocking(m.findings, passed, urgent)
-	check := s.Action == Check || s.Action == Plan
 	switch {
-	case check:
+	case s.Action == TestOutage && len(left) > 0:
+		m.backTo("blocked", Undone, left[0].ID, wouldWait(left))
+	case s.Action == Check || s.Action == Plan:
 		m.verdict()
 		m.finish(Finished, "", m.planned(left))
 		m.backTo("checked", Finished, "", "")
@@ -250,7 +255,7 @@ func (m *Machine) countdown() time.Duration {
 	switch {
 	case s.Action == Outage && m.mains.Low:
 		return 0
-	case s.Action == Outage:
+	case s.Action == Outage || s.Action == TestOutage:
 		return outageCount
 	case s.Drill.Leg == 2:
 		return drillCount
@@ -270,6 +275,8 @@ func (m *Machine) countingDown() bool {
 		return false
 	case !m.in(m.countdown()):
 		return false
+	case s.Action == TestOutage:
+		m.backTo("tested", Finished, "", "an outage would shut it down")
 	case s.Action == Reboot || s.Action == Drill && s.Drill.Leg < 2:
 		m.to(Rebooting, "counted down")
 		m.look()

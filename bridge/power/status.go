@@ -28,6 +28,8 @@ func (m *Machine) Status() string {
 			return "Outage: the shutdown begins in a moment; Cancel stops it."
 		case s.Drill.Leg == 2:
 			return "Drill: the restart went well. The shutdown follows within a minute; Cancel stops it."
+		case s.Action == TestOutage:
+			return "Test of an outage: a shutdown would begin now. Nothing is asked of the recorder."
 		}
 		return fmt.Sprintf("The %s begins in a moment; Cancel stops it.", word(s.Action))
 	case ShuttingDown:
@@ -241,6 +243,20 @@ func (m *Machine) planned(left []Finding) string {
 		text += fmt.Sprintf("; silent about %s after the request, proven or presumed about %s later", spell(m.budget()-fixedBudget), spell(m.quiet()+m.timers.Settle))
 	}
 	return text
+}
+
+// wouldWait says what an outage would wait for, and for how long.
+func wouldWait(left []Finding) string {
+	until := "until shortly before the battery is empty"
+	for _, f := range left {
+		switch {
+		case f.Severity == Hard && f.ID != "drill":
+			return "an outage couldn't shut it down: " + f.Text + " " + f.Advice + more(left)
+		case f.Severity == Hard:
+			until = "for a low battery"
+		}
+	}
+	return "an outage would wait " + until + ": " + left[0].Text + " " + left[0].Advice + more(left)
 }
 
 // Needs says why a person is needed, one word each, beside the reason of

@@ -201,7 +201,7 @@ var kinds = func() map[string]kind {
 		"mains back":               {mains, func(*hand) power.Event { return power.Mains{} }},
 		"mains stable":             {mains, func(*hand) power.Event { return power.Mains{Stable: true} }},
 	}
-	for _, a := range []power.Action{power.Check, power.Plan, power.Shutdown, power.Reboot, power.PowerCycle, power.Drill, power.ConfirmOff, power.PowerOn, power.Cancel} {
+	for _, a := range []power.Action{power.Check, power.Plan, power.TestOutage, power.Shutdown, power.Reboot, power.PowerCycle, power.Drill, power.ConfirmOff, power.PowerOn, power.Cancel} {
 		all[string(a)] = kind{always, func(h *hand) power.Event { return h.command(a, "anna") }}
 	}
 	for _, a := range []power.Action{power.Shutdown, power.PowerOn, power.ConfirmOff} {
