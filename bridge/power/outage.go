@@ -77,6 +77,7 @@ const (
 	wayTold       = time.Minute
 	day           = 24 * time.Hour
 	mostOutages   = 3 // a day, that shut recorders down
+	maxRecorders  = 1000
 	oldestOutage  = 365 * day
 )
 
@@ -200,17 +201,25 @@ func (s *Site) hear(e Heard) {
 	}
 }
 
-// stand takes in how a recorder stands, and that the outage has shut the first one
-// down.
+// stand takes in how a recorder stands, and follows those that the outage has shut
+// down until they run again.
 func (s *Site) stand(e Stands) {
-	x := &s.stands[e.Recorder]
+	x, name := &s.stands[e.Recorder], s.cfg.Recorders[e.Recorder]
 	down := e.State == Confirming && x.state != Confirming && !s.d.Asked.IsZero()
 	x.state, x.budget = e.State, e.Budget
-	if down && !s.d.Down {
-		s.d.Down = true
-		s.d.Shutdowns = append(s.d.Shutdowns, s.now)
-		s.d.Shutdowns = s.d.Shutdowns[max(0, len(s.d.Shutdowns)-mostOutages):]
-		s.note("the outage shuts recorders down: " + s.cfg.Recorders[e.Recorder])
+	i := slices.IndexFunc(s.d.Stopped, func(x Stopped) bool { return x.Recorder == name })
+	switch {
+	case down && i < 0:
+		if len(s.d.Stopped) == 0 {
+			s.d.Shutdowns = append(s.d.Shutdowns, s.now)
+			s.d.Shutdowns = s.d.Shutdowns[max(0, len(s.d.Shutdowns)-mostOutages):]
+		}
+		s.d.Stopped = append(s.d.Stopped, Stopped{name, e.State})
+		s.note("the outage shuts " + name + " down")
+	case i < 0 || s.d.Stopped[i].State == e.State || s.d.Stopped[i].State == Running && !down:
+	default:
+		s.d.Stopped[i].State = e.State
+		s.note(name + ": " + string(e.State))
 	}
 }
 
@@ -271,11 +280,11 @@ func (s *Site) judge() {
 	s.differ = hold(s.contradict(), s.differ, s.now)
 	switch {
 	case !s.d.Lost && s.after(s.lostAt, lossDebounce):
-		s.d.Lost, s.d.Low, s.d.Since, s.began = true, false, s.lostAt.Wall, s.lostAt.Mono
+		s.d.Lost, s.d.Low, s.d.Since, s.began, s.d.Stopped = true, false, s.lostAt.Wall, s.lostAt.Mono, nil
 		s.note("mains lost, as " + strings.Join(s.saying(), ", ") + " said")
 	case s.d.Lost && s.after(s.good, mainsBack):
 		s.d.OnBattery = s.onBattery()
-		s.d.Lost, s.d.Asked, s.d.Down, s.d.Ended = false, time.Time{}, false, s.now.Wall
+		s.d.Lost, s.d.Asked, s.d.Ended = false, time.Time{}, s.now.Wall
 		s.note("mains is back")
 	}
 	s.known = s.known || s.lost() || there && !s.d.Lost

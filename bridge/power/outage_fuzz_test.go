@@ -44,7 +44,7 @@ func (p *tape) siteMemory() *power.SiteRecord {
 	if b&1 == 0 {
 		return nil
 	}
-	d := power.SiteMemory{Number: of[uint64](p, 7, 0, math.MaxUint64), Manual: b&2 != 0, Lost: b&4 != 0, Low: b&8 != 0, Down: b&16 != 0, Saying: []string{"s0", "x"},
+	d := power.SiteMemory{Number: of[uint64](p, 7, 0, math.MaxUint64), Manual: b&2 != 0, Lost: b&4 != 0, Low: b&8 != 0, Saying: []string{"s0", "x"},
 		OnBattery: of(p, time.Minute, 0, -time.Hour, math.MaxInt64, time.Hour), Outage: of[uint64](p, 3, 0, math.MaxUint64)}
 	if b&32 != 0 {
 		d.Asked = epoch

@@ -1203,13 +1203,13 @@ func TestRecordsOfAnOutage(t *testing.T) {
 	r.battery(0).pass(asksAfter).shuts().stands(1, power.Confirming).pass(30 * time.Second).mains(0).pass(time.Hour)
 	want := []string{
 		"mains lost, as sensor said", "on battery for 1 min 10 s", "on battery for 2 min 10 s", "on battery for 3 min 10 s", "on battery for 4 min 10 s",
-		"the outage asks for a shutdown: on battery for 5 min", "the outage shuts recorders down: garage", "mains is back",
+		"the outage asks for a shutdown: on battery for 5 min", "the outage shuts garage down", "the outage shuts barn down", "mains is back",
 	}
 	if !slices.Equal(r.what, want) {
 		t.Errorf("%q", r.what)
 	}
 	d := r.record.Memory
-	if d.Number != uint64(len(want)) || d.Lost || d.Down || !d.Asked.IsZero() {
+	if d.Number != uint64(len(want)) || d.Lost || !d.Asked.IsZero() {
 		t.Errorf("%+v", d)
 	}
 	if r.tell(power.Automatic{}); r.record.Memory.OnBattery != d.OnBattery {
@@ -1218,6 +1218,27 @@ func TestRecordsOfAnOutage(t *testing.T) {
 	if r.wake >= 0 {
 		t.Errorf("it is woken in %v, for nothing", r.wake-r.now.Mono)
 	}
+}
+
+func TestAnOutageRemembersWhomItStopped(t *testing.T) {
+	r := onSite(t, sensor).calm()
+	stopped := func(want ...power.Stopped) {
+		t.Helper()
+		if got := r.record.Memory.Stopped; !slices.Equal(got, want) {
+			t.Errorf("%+v, not %+v", got, want)
+		}
+	}
+	r.battery(0).pass(asksAfter).shuts()
+	stopped(power.Stopped{Recorder: "garage", State: power.Confirming})
+	r.stands(1, power.Confirming).stands(0, power.Safe).stands(0, power.Off)
+	stopped(power.Stopped{Recorder: "garage", State: power.Off}, power.Stopped{Recorder: "barn", State: power.Confirming})
+	r.restart(time.Minute).stands(0, power.Off).stands(1, power.Attention)
+	stopped(power.Stopped{Recorder: "garage", State: power.Off}, power.Stopped{Recorder: "barn", State: power.Attention})
+	r.mains(0).pass(time.Hour).stands(0, power.Booting).stands(0, power.Running).stands(0, power.Confirming) // by hand, later
+	end := []power.Stopped{{Recorder: "garage", State: power.Running}, {Recorder: "barn", State: power.Attention}}
+	stopped(end...)
+	r.stands(0, power.Running).battery(0).pass(lossAfter)
+	stopped()
 }
 
 func TestNumbersOfOutagesGoOnWithoutAJournal(t *testing.T) {

@@ -48,9 +48,15 @@ type SiteMemory struct {
 	Saying    []string      // sources that said so last
 	Outage    uint64        // number of the last one that asked
 	Asked     time.Time     // since when this one asks; zero: it doesn't
-	Down      bool          // and it has shut a recorder down
+	Stopped   []Stopped     // recorders that it has shut down, or the last one did
 	Shutdowns []Instant     // when the last three outages that did so began to
 	Ended     time.Time     // of the last outage
+}
+
+// Stopped is a recorder that an outage has shut down.
+type Stopped struct {
+	Recorder string
+	State    State // as it stood last; Running: it came back, and what follows isn't the outage's
 }
 
 // SiteRecord is what must be durable; the last one is all that a restart needs.
@@ -115,10 +121,10 @@ func (c SiteConfig) withDefaults() SiteConfig {
 
 // known says that a memory can be one of ours.
 func (d SiteMemory) known() bool {
-	return d.Number <= maxNumber && d.Outage <= maxNumber && d.OnBattery >= 0 && d.OnBattery <= oldestOutage && len(d.Shutdowns) <= mostOutages
+	return d.Number <= maxNumber && len(d.Stopped) <= maxRecorders && d.Outage <= maxNumber && d.OnBattery >= 0 && d.OnBattery <= oldestOutage && len(d.Shutdowns) <= mostOutages
 }
 
 func (d SiteMemory) clone() SiteMemory {
-	d.Saying, d.Shutdowns = slices.Clone(d.Saying), slices.Clone(d.Shutdowns)
+	d.Saying, d.Shutdowns, d.Stopped = slices.Clone(d.Saying), slices.Clone(d.Shutdowns), slices.Clone(d.Stopped)
 	return d
 }
