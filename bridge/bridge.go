@@ -318,8 +318,8 @@ func (b *Bridge) command(now time.Time, m mqtt.Incoming) {
 		}
 		v.EventType, v.Reason, v.Message = verdictRefused, "busy", fmt.Sprintf("recorder %s has too much to do; try again", t.name)
 	}
-	if ok && act == actionAutomatic {
-		b.switchAutomatic(v, e.State == onOff(true))
+	if ok && (act == actionAutomatic || act == actionTestOutage) {
+		b.aboutOutages(v, e.State == onOff(true))
 		return
 	}
 	h := &handover{told: make(chan struct{})}
@@ -334,18 +334,22 @@ func (b *Bridge) command(now time.Time, m mqtt.Incoming) {
 	}
 }
 
-// switchAutomatic switches the automatic shutdown on or off, if anything tells of mains.
-func (b *Bridge) switchAutomatic(v *verdict, on bool) {
+// aboutOutages carries out a command about outages, if anything tells of mains: it
+// tests one, or switches the automatic shutdown.
+func (b *Bridge) aboutOutages(v *verdict, on bool) {
 	o := b.site.outage
 	if o == nil {
 		v.EventType, v.Reason, v.Message = verdictRefused, "no_source", "nothing tells of mains: set HIKBRIDGE_MAINS_TOPIC or HIKBRIDGE_UPS"
 	}
 	b.site.verdict(discovery.SiteTarget, v)
-	if o == nil {
-		return
+	switch {
+	case o == nil:
+	case v.Action == actionTestOutage:
+		o.mail.behind(testOutage{v.ID, v.By})
+	default:
+		o.mail.behind(automatic(on))
+		b.site.verdict(discovery.SiteTarget, &verdict{EventType: outcomeDone, ID: v.ID, By: v.By, Action: v.Action})
 	}
-	o.mail.behind(automatic(on))
-	b.site.verdict(discovery.SiteTarget, &verdict{EventType: outcomeDone, ID: v.ID, By: v.By, Action: v.Action})
 }
 
 // arrived takes what must not wait, or get lost, behind other messages: reports of

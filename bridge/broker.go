@@ -22,7 +22,7 @@ func (b *Bridge) brokerChanged(c mqtt.Change) {
 		log.Debug("the broker has everything")
 	case mqtt.Lost:
 		if o := b.site.outage; o != nil {
-			o.brokerLost()
+			o.brokerLost(c.At)
 		}
 		log.Warn("connection to the broker lost", keyError, c.Err)
 	case mqtt.Unreachable:

@@ -36,6 +36,7 @@ const (
 	actionRetrySignIn action = "retry_sign_in"
 	actionTakePicture action = "take_picture"
 	actionAutomatic   action = "automatic_shutdown"
+	actionTestOutage         = action(power.TestOutage) // of the whole site
 )
 
 // known says whether there is such an action for a target.
@@ -45,7 +46,7 @@ func (a action) known(t target) bool {
 		return t.camera == ""
 	case a == actionTakePicture:
 		return t.camera != ""
-	case a == actionAutomatic:
+	case a == actionAutomatic || a == actionTestOutage:
 		return t.name == discovery.SiteTarget && t.camera == ""
 	}
 	return a.power() && t.camera == "" && t.name != discovery.SiteTarget
@@ -57,12 +58,12 @@ func (a action) power() bool {
 	case power.Check, power.Plan, power.Shutdown, power.Reboot, power.Drill, power.ConfirmOff, power.PowerOn,
 		power.PowerCycle, power.Cancel:
 		return true
-	case power.Outage: // no command
+	case power.Outage, power.TestOutage: // no command of a recorder's
 	}
 	return false
 }
 
-const knownActions = "retry_sign_in, check, plan, shutdown, reboot, power_cycle, power_on, cancel, drill, confirm_off, for cameras take_picture, and for the site automatic_shutdown"
+const knownActions = "retry_sign_in, check, plan, shutdown, reboot, power_cycle, power_on, cancel, drill, confirm_off, for cameras take_picture, and for the site automatic_shutdown and test_outage"
 
 // target is what a command is for: a recorder or the site, and a camera or none.
 type target struct{ name, camera string }

@@ -57,6 +57,16 @@ func (b *Bridge) SlowJournal(recorder string, slow func(record []byte)) {
 	}
 }
 
+// SlowOutageJournal calls slow before each record of the outage rule is written. It
+// comes before Run.
+func (b *Bridge) SlowOutageJournal(slow func(record []byte)) {
+	o := b.site.outage
+	o.append = func(record []byte) error {
+		slow(record)
+		return o.journal.Append(record)
+	}
+}
+
 // FillJournal lets the next record find a journal that has to be compacted. It is
 // called by what SlowJournal was given.
 func (b *Bridge) FillJournal(recorder string) { b.recorders[recorder].keeper.size = compactAt + 1 }

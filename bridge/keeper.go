@@ -259,6 +259,9 @@ func (k *keeper) commit(ctx context.Context, out power.Output) {
 // tell publishes verdicts and outcomes, and shows how it stands.
 func (k *keeper) tell(out power.Output) {
 	for _, a := range out.Answers {
+		if o := k.site.outage; o != nil && a.Action == power.TestOutage {
+			o.mail.behind(tested{k.place, a})
+		}
 		k.site.verdict(k.cfg.Name, &verdict{EventType: string(a.Type), ID: a.ID, By: a.By, Action: action(a.Action),
 			Reason: a.Reason, Message: a.Message, Findings: blockers(a.Findings)})
 		log := k.log

@@ -35,7 +35,7 @@ type outage struct {
 	keepers []*keeper
 	ups     *ups.Client // nil: none
 	mail    *mailbox
-	said    *latest[power.Heard] // by the MQTT source
+	said    *latest[topicWord]
 	began   time.Time
 	shown   *latest[outageView]
 	topic   int // place of the MQTT source among the sources; -1: there is none
@@ -44,10 +44,25 @@ type outage struct {
 	// Owned by run.
 	rule    *power.Site
 	journal *journal.Log
-	size    int // bytes appended since it was compacted
+	append  func([]byte) error // the journal's, but in some tests
+	size    int                // bytes appended since it was compacted; by the writer alone
+	written chan error         // what became of the record that is being written
+	writing bool
+	unsaved *power.SiteRecord // newest that isn't being written yet
 	wake    time.Duration
 	view    outageView
+	gone    time.Time // when the connection to the broker was lost last
+	test    outageTest
 }
+
+// topicWord is what the MQTT source said, and when that came.
+type topicWord struct {
+	power.Heard
+	at time.Time
+}
+
+// brokerGone says since when the MQTT source can't be heard.
+type brokerGone time.Time
 
 // outageView is what is shown of mains.
 type outageView struct {
@@ -58,7 +73,9 @@ type outageView struct {
 	Manual      bool
 	Planned     time.Time
 	Last, Ended time.Time
+	Stopped     []power.Stopped
 	Battery     ups.Reading // the last one; without At: none
+	Test        testView
 }
 
 // mainsNews is what a keeper is to know of mains. The deadline is a moment, as each
@@ -80,7 +97,8 @@ type automatic bool
 
 func newOutage(c Config, keepers []*keeper) (*outage, error) {
 	o := &outage{cfg: c.Mains, log: c.Log, path: filepath.Join(c.StateDir, "outage.journal"), keepers: keepers,
-		mail: newMailbox(), said: newLatest(power.Heard{}), began: time.Now().Add(-time.Second), shown: newLatest(outageView{}), topic: -1, server: -1, wake: -1}
+		mail: newMailbox(), said: newLatest(topicWord{}), began: time.Now().Add(-time.Second), shown: newLatest(outageView{}),
+		topic: -1, server: -1, wake: -1, written: make(chan error, 1)}
 	n := 0
 	if c.Mains.Topic != "" {
 		o.topic, n = n, n+1
@@ -136,16 +154,23 @@ func (o *outage) run(ctx context.Context) {
 		if o.wake >= 0 && time.Since(o.began) >= o.wake {
 			o.commit(o.rule.Step(o.now(), power.Tick{}))
 		}
+		o.endTest()
 		next := time.Minute
 		if o.wake >= 0 {
 			next = min(next, o.wake-time.Since(o.began))
+		}
+		if o.test.runs() {
+			next = min(next, time.Until(o.test.until))
 		}
 		timer.Reset(next)
 		select {
 		case <-ctx.Done():
 		case <-o.mail.wake:
 		case <-o.said.changed:
-			o.commit(o.rule.Step(o.now(), o.said.get()))
+			o.hearWord(o.said.get())
+		case err := <-o.written:
+			o.wrote(err)
+			o.save()
 		case <-timer.C:
 		}
 	}
@@ -159,6 +184,13 @@ func (o *outage) receive(m any) {
 		o.commit(o.rule.Step(o.now(), m))
 	case automatic:
 		o.commit(o.rule.Step(o.now(), power.Automatic{On: bool(m)}))
+	case brokerGone:
+		o.gone = time.Time(m)
+		o.hearWord(o.said.get())
+	case testOutage:
+		o.beginTest(m)
+	case tested:
+		o.answered(m)
 	default:
 		panic("bridge: unknown mail about mains")
 	}
@@ -174,13 +206,23 @@ func (o *outage) hearTopic(m mqtt.Incoming) {
 	case strings.EqualFold(text, o.cfg.Lost):
 		heard.Supply = power.OnBattery
 	}
-	o.said.set(heard)
+	o.said.set(topicWord{heard, time.Now()})
 }
 
 // brokerLost says that the MQTT source can't be heard.
-func (o *outage) brokerLost() {
-	if o.topic >= 0 {
-		o.said.set(power.Heard{Source: o.topic, Supply: power.SupplyUnknown})
+func (o *outage) brokerLost(at time.Time) { o.mail.behind(brokerGone(at)) }
+
+// hearWord tells the rule what the MQTT source said, and that it is silent if the
+// connection to the broker was lost since.
+func (o *outage) hearWord(w topicWord) {
+	switch {
+	case o.topic < 0:
+		return
+	case !w.at.IsZero():
+		o.commit(o.rule.Step(o.now(), w.Heard))
+	}
+	if w.at.Before(o.gone) {
+		o.commit(o.rule.Step(o.now(), power.Heard{Source: o.topic, Supply: power.SupplyUnknown}))
 	}
 }
 
@@ -193,10 +235,10 @@ func (o *outage) hearBattery(b battery) {
 		return
 	case b.err != nil:
 		o.log.Debug("the UPS can't be read", keyError, b.err)
+	case r.ForcedShutdown(), r.Mains() == ups.OnBattery:
+		heard.Supply = power.OnBattery // one that is forced cuts power, whatever mains does
 	case r.Mains() == ups.OnLine:
 		heard.Supply = power.OnMains
-	case r.Mains() == ups.OnBattery:
-		heard.Supply = power.OnBattery
 	}
 	heard.Low, heard.Calibrating = r.LowBattery() || r.ForcedShutdown(), r.Calibrating()
 	heard.ChargeTold, heard.Charge = r.Charge.Known, int(r.Charge.Value)
@@ -206,14 +248,12 @@ func (o *outage) hearBattery(b battery) {
 }
 
 // commit records what the rule decided, and tells keepers and device what changed.
-// Nothing waits for the record: each keeper's own comes before what it does.
 func (o *outage) commit(out power.SiteOutput) {
 	o.wake = out.Wake
 	if out.Record != nil {
 		o.log.Info("mains", keyReason, strings.Join(out.Record.What, "; "))
-		if err := o.write(*out.Record); err != nil {
-			o.log.Error("what the outage rule knows can't be written", keyError, err)
-		}
+		o.unsaved = out.Record
+		o.save()
 	}
 	for i, k := range o.keepers {
 		m, known := o.rule.Mains(i)
@@ -226,11 +266,45 @@ func (o *outage) commit(out power.SiteOutput) {
 		}
 		k.hearMains(news)
 	}
-	v := outageView{Battery: o.view.Battery, Planned: o.rule.PlannedFor(), Status: o.rule.Status()}
+	o.show()
+}
+
+// save makes the newest record durable and waits for that, but no longer than 2 s: a
+// disk that hangs must not keep recorders from being asked.
+func (o *outage) save() {
+	if o.writing || o.unsaved == nil {
+		return
+	}
+	r := *o.unsaved
+	o.unsaved, o.writing = nil, true
+	go func() { o.written <- o.write(r) }()
+	o.await()
+}
+
+// await waits for the record that is being written.
+func (o *outage) await() {
+	select {
+	case err := <-o.written:
+		o.wrote(err)
+	case <-time.After(lateAfter):
+		o.log.Error("what the outage rule knows isn't written yet", keyError, "the disk takes long")
+	}
+}
+
+func (o *outage) wrote(err error) {
+	o.writing = false
+	if err != nil {
+		o.log.Error("what the outage rule knows can't be written", keyError, err)
+	}
+}
+
+// show shows how it stands.
+func (o *outage) show() {
+	v := outageView{Battery: o.view.Battery, Test: o.view.Test, Planned: o.rule.PlannedFor(), Status: o.rule.Status()}
 	v.Lost, v.Known = o.rule.Lost()
 	v.Problem, v.Needs = o.rule.Problem()
 	m := o.rule.Memory()
-	v.Manual, v.Last, v.Ended = m.Manual, m.Since, m.Ended
+	v.Manual, v.Last, v.Ended, v.Stopped = m.Manual, m.Since, m.Ended, m.Stopped
 	o.view = v
 	o.shown.set(v)
 }
@@ -247,11 +321,10 @@ func (v outageView) values(all map[string]value) {
 		all[discovery.KeyPlannedFor] = value{state: timestamp(v.Planned)}
 	}
 	if !v.Last.IsZero() {
-		lasted := map[string]any{}
-		if v.Ended.After(v.Last) {
-			lasted["ended"], lasted["minutes"] = timestamp(v.Ended), int(v.Ended.Sub(v.Last).Minutes())
-		}
-		all[discovery.KeyLastOutage] = value{timestamp(v.Last), lasted}
+		all[discovery.KeyLastOutage] = value{timestamp(v.Last), v.lastOutage()}
+	}
+	if v.Test.Result != "" {
+		all[discovery.KeyOutageTest] = value{v.Test.Result, map[string]any{"at": timestamp(v.Test.At), "mains": v.Test.Mains, "recorders": v.Test.Recorders}}
 	}
 	if c := v.Battery.Charge; c.Known {
 		all[discovery.KeyUPSCharge] = value{state: strconv.Itoa(int(c.Value))}
@@ -259,6 +332,19 @@ func (v outageView) values(all map[string]value) {
 	if r := v.Battery.Runtime; r.Known {
 		all[discovery.KeyUPSRuntime] = value{state: strconv.Itoa(int(r.Value.Seconds()))}
 	}
+}
+
+// lastOutage is what is told of the last outage, or the one that lasts.
+func (v outageView) lastOutage() map[string]any {
+	stopped := map[string]power.State{}
+	for _, s := range v.Stopped {
+		stopped[s.Recorder] = s.State
+	}
+	told := map[string]any{"shut_down": stopped}
+	if v.Ended.After(v.Last) {
+		told["ended"], told["minutes"] = timestamp(v.Ended), int(v.Ended.Sub(v.Last).Minutes())
+	}
+	return told
 }
 
 func (o *outage) now() power.Instant {
@@ -281,6 +367,9 @@ func (o *outage) open() (records []power.SiteRecord) {
 		return nil
 	}
 	o.journal = log
+	if o.append == nil {
+		o.append = log.Append
+	}
 	for _, content := range found.Records {
 		var e outageEntry
 		if json.Unmarshal(content, &e) != nil || e.Version != outageVersion {
@@ -307,7 +396,7 @@ func (o *outage) write(r power.SiteRecord) error {
 		return journal.ErrDamaged
 	}
 	if o.size += len(content); o.size < compactAt {
-		err = o.journal.Append(content)
+		err = o.append(content)
 	}
 	if o.size >= compactAt || err != nil {
 		if err = o.journal.Compact([][]byte{content}); err == nil {
@@ -318,7 +407,10 @@ func (o *outage) write(r power.SiteRecord) error {
 }
 
 func (o *outage) close() {
-	if o.journal == nil {
+	if o.writing {
+		o.await()
+	}
+	if o.journal == nil || o.writing {
 		return
 	}
 	if err := o.journal.Close(); err != nil {

@@ -2,6 +2,7 @@ package bridge_test
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -36,6 +37,7 @@ func (h *home) site(key string) string { return h.value("hikbridge/bridge/" + ke
 
 func TestAnOutageShutsDownAndComesBack(t *testing.T) {
 	darkHome(t, homeSetup{}, nil, func(t *testing.T, h *home) {
+		h.checkTable()
 		h.expect("before", map[string]string{"hikbridge/bridge/mains": "ON", "hikbridge/bridge/mains_source_problem": "OFF",
 			"hikbridge/bridge/automatic_shutdown": "ON", "hikbridge/bridge/shutdown_planned_for": "None", "hikbridge/bridge/last_outage": "None"})
 		lost := time.Now()
@@ -160,6 +162,7 @@ func TestTheUPSTellsWhenItIsTime(t *testing.T) {
 		{"more", func(n *bridgetest.NUT) { n.Status("OB"); n.Runtime(8 * time.Minute) }, false},
 		{"low", func(n *bridgetest.NUT) { n.Status("LB OB") }, true},
 		{"a forced shutdown", func(n *bridgetest.NUT) { n.Status("FSD OB") }, true},
+		{"a forced shutdown, with mains", func(n *bridgetest.NUT) { n.Status("OL FSD") }, true},
 		{"low, and mains there", func(n *bridgetest.NUT) { n.Status("OL LB"); n.Charge(5) }, false},
 		{"calibrating", func(n *bridgetest.NUT) { n.Status("OB CAL"); n.Charge(5) }, false},
 	} {
@@ -297,5 +300,131 @@ func TestRecordersAreAskedInTheirOrder(t *testing.T) {
 		h.mains("on")
 		time.Sleep(10 * time.Minute)
 		h.expect("at last", map[string]string{"hikbridge/garage/power_state": "attention", "hikbridge/shed/power_state": "running"})
+	})
+}
+
+// asksSite gives a command to the site as Home Assistant's buttons do, and returns its id.
+func (h *home) asksSite(action string) string {
+	h.presses++
+	id := fmt.Sprintf("site-%d", h.presses)
+	h.broker.Publish("hikbridge/command/site/"+action, fmt.Appendf(nil, `{"id":"%s","at":%d,"by":"owner"}`, id, time.Now().Unix()), false)
+	return id
+}
+
+func TestATestOfAnOutageSaysWhatWouldHappen(t *testing.T) {
+	for _, row := range []struct {
+		name   string
+		change func(*home) // before the bridge starts
+		then   func(*home) // afterwards
+		result string
+		last   string // on the site's topic
+		says   string
+	}{
+		{"ready", nil, nil, "passed", "done", "an outage would shut it down"},
+		{"mains is told with it", nil, nil, "passed", "done", "mains is there"},
+		{"no drill was passed", func(h *home) { h.config.Recorders[0].Power.AnyOutage = false }, nil, "failed", "failed:not_ready",
+			"an outage would wait for a low battery: No drill was passed"},
+		{"switched off", nil, func(h *home) { h.toggle("OFF") }, "failed", "failed:not_ready", "the automatic shutdown is switched off"},
+		{"a silent source", nil, func(h *home) { h.mains("unavailable"); time.Sleep(2 * time.Minute) }, "failed", "failed:not_ready", "home/mains is silent"},
+		{"no source", nil, func(h *home) { h.mains(""); h.stop(); h.start(); time.Sleep(20 * time.Second) }, "failed", "failed:not_ready", "no source has said yet"},
+		{"the recorder doesn't answer", nil, func(h *home) { h.recorder.Unplug(); time.Sleep(5 * time.Minute) }, "failed", "failed:not_ready", "the recorder doesn't answer"},
+		{"something is under way", nil, func(h *home) { h.press("shutdown"); time.Sleep(time.Minute) }, "failed", "failed:not_ready", "a shutdown is under way"},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			darkHome(t, homeSetup{}, row.change, func(t *testing.T, h *home) {
+				if row.then != nil {
+					row.then(h)
+				}
+				puts := len(h.puts())
+				h.asksSite("test_outage")
+				time.Sleep(time.Minute)
+				h.expect("afterwards", map[string]string{"hikbridge/bridge/outage_test": row.result})
+				h.says("attributes", h.site("outage_test/attributes"), row.says)
+				if n := len(h.puts()); n != puts {
+					t.Errorf("%d requests", n-puts)
+				}
+				if got := h.results("site"); !strings.HasSuffix(got, "accepted "+row.last) {
+					t.Errorf("results: %s", got)
+				}
+			})
+		})
+	}
+}
+
+func TestATestOfAnOutageGoesThroughTheCountdown(t *testing.T) {
+	darkHome(t, homeSetup{}, nil, func(t *testing.T, h *home) {
+		h.asksSite("test_outage")
+		time.Sleep(time.Second)
+		h.expect("in it", map[string]string{"hikbridge/bridge/outage_test": "running", "hikbridge/garage/power_state": "counting_down"})
+		h.says("status", h.status(), "Nothing is asked of the recorder")
+		h.asksSite("test_outage")
+		time.Sleep(time.Minute)
+		h.went("running checking counting_down running")
+		if got := h.results("site"); got != "accepted accepted failed:busy done" {
+			t.Errorf("results: %s", got)
+		}
+	})
+}
+
+func TestARecorderThatDoesNotAnswerATestOfAnOutageEndsIt(t *testing.T) {
+	darkHome(t, homeSetup{made: func(b *bridge.Bridge) {
+		b.SlowJournal("garage", func(record []byte) {
+			if strings.Contains(string(record), "test_outage") {
+				time.Sleep(time.Hour)
+			}
+		})
+	}}, nil, func(t *testing.T, h *home) {
+		h.asksSite("test_outage")
+		time.Sleep(3 * time.Minute)
+		h.expect("afterwards", map[string]string{"hikbridge/bridge/outage_test": "failed"})
+		h.says("attributes", h.site("outage_test/attributes"), "no answer")
+		time.Sleep(time.Hour)
+	})
+}
+
+func TestADiskThatHangsHoldsNoOutageUp(t *testing.T) {
+	darkHome(t, homeSetup{made: func(b *bridge.Bridge) {
+		b.SlowOutageJournal(func([]byte) { time.Sleep(time.Hour) })
+	}}, nil, func(t *testing.T, h *home) {
+		lost := time.Now()
+		h.mains("off")
+		h.reaches("off", 10*time.Minute)
+		if after := h.puts()[0].At.Sub(lost); after > 5*time.Minute+15*time.Second {
+			t.Errorf("it was asked after %v", after)
+		}
+		h.mains("on")
+		h.reaches("running", 10*time.Minute)
+		time.Sleep(2 * time.Hour)
+	})
+}
+
+func TestWhomAnOutageHasShutDown(t *testing.T) {
+	darkHome(t, homeSetup{}, nil, func(t *testing.T, h *home) {
+		lost := time.Now()
+		h.mains("off")
+		h.reaches("off", 10*time.Minute)
+		h.says("in it", h.site("last_outage/attributes"), `"shut_down":{"garage":"off"}`)
+		h.mains("on")
+		h.reaches("running", 10*time.Minute)
+		h.press("reboot") // not the outage's any more
+		time.Sleep(20 * time.Second)
+		ended := h.site("last_outage/attributes")
+		h.says("afterwards", ended, `"shut_down":{"garage":"running"}`, `"minutes":`, `"ended":"`)
+		h.stop()
+		h.start()
+		time.Sleep(10 * time.Second)
+		h.expect("after a restart", map[string]string{"hikbridge/bridge/last_outage": lost.Format(time.RFC3339), "hikbridge/bridge/last_outage/attributes": ended})
+	})
+}
+
+func TestAnOldConnectionsEndDoesNotSilenceANewWord(t *testing.T) {
+	darkHome(t, homeSetup{}, nil, func(t *testing.T, h *home) {
+		for range 20 {
+			h.broker.Down()
+			h.broker.Up()
+			time.Sleep(20 * time.Second)
+		}
+		time.Sleep(3 * time.Minute)
+		h.expect("heard again", map[string]string{"hikbridge/bridge/mains": "ON", "hikbridge/bridge/mains_source_problem": "OFF"})
 	})
 }

@@ -8,7 +8,7 @@ import (
 )
 
 func theBridge() discovery.Bridge {
-	return discovery.Bridge{Topic: "hikbridge", Prefix: "homeassistant", Version: "0.1.0", URL: "https://example.org/hikbridge"}
+	return discovery.Bridge{Topic: "hikbridge", Prefix: "homeassistant", Version: "0.1.0", URL: "https://example.org/hikbridge", Mains: true, UPS: true}
 }
 
 // nvr is a DS-7608NXI-I2 as it tells of itself, with two of its cameras: one

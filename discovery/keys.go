@@ -16,6 +16,8 @@ const (
 	KeyPlannedFor        = "shutdown_planned_for"
 	KeyAutomaticShutdown = "automatic_shutdown"
 	KeyLastOutage        = "last_outage"
+	KeyTestOutage        = "test_outage"
+	KeyOutageTest        = "outage_test"
 	KeyUPSCharge         = "ups_charge"
 	KeyUPSRuntime        = "ups_runtime"
 )

@@ -69,6 +69,23 @@ func TestTheTableIsThatOfTheDesign(t *testing.T) {
 			"Version: sensor diagnostic, needs bridge",
 			"Last error: sensor diagnostic, needs bridge",
 			"Events lost: sensor diagnostic, needs bridge",
+			"Mains power: binary_sensor power, attributes, needs bridge",
+			"Mains source problem: binary_sensor problem diagnostic, attributes, needs bridge",
+			"Shutdown planned for: sensor timestamp, needs bridge",
+			"Automatic shutdown: switch config, needs bridge",
+			"Test outage: button config, needs bridge",
+			"Outage test: sensor enum diagnostic, attributes, needs bridge",
+			"Last outage: sensor timestamp diagnostic, attributes, needs bridge",
+			"UPS charge: sensor battery %, needs bridge",
+			"UPS runtime: sensor duration s, needs bridge",
+		}},
+		{"a bridge without mains", discovery.Bridge{}.Entities(), []string{
+			"Recorders reachable: sensor, attributes, needs bridge",
+			"Needs attention: binary_sensor problem, attributes, needs bridge",
+			"Retry sign-in: button config, needs bridge",
+			"Version: sensor diagnostic, needs bridge",
+			"Last error: sensor diagnostic, needs bridge",
+			"Events lost: sensor diagnostic, needs bridge",
 		}},
 		{"a recorder that tells everything", b.RecorderEntities(nvr()), []string{
 			"Status: sensor, needs bridge",
@@ -330,9 +347,10 @@ func TestOptionsAreReadableAndTheirOwnOnly(t *testing.T) {
 
 // envelope is what a command is; see TestButtonsCarryTheEnvelope.
 type envelope struct {
-	ID string `json:"id"`
-	At int64  `json:"at"`
-	By string `json:"by"`
+	ID    string `json:"id"`
+	At    int64  `json:"at"`
+	By    string `json:"by"`
+	State string `json:"state"`
 }
 
 // TestButtonsCarryTheEnvelope puts what Home Assistant knows of a press into each
@@ -341,18 +359,21 @@ func TestButtonsCarryTheEnvelope(t *testing.T) {
 	const context, user, now = "01KBM4Z9X7Q2R5T8V1W3Y6A0CD", "0a1b2c3d4e5f60718293a4b5c6d7e8f9", 1764000000.25
 	docs := append([]discovery.Document{theBridge().Document()}, theBridge().RecorderDocuments(nvr())...)
 	buttons := map[string]bool{}
+	platforms := []string{"button", "switch"}
 	for _, d := range docs {
 		for key, c := range read(t, d).Components {
-			if (c.Platform == "button") != (c.Template != "") {
+			commands := slices.Contains(platforms, c.Platform)
+			if commands != (c.Template != "") {
 				t.Errorf("%s is a %s with template %q", key, c.Platform, c.Template)
 			}
-			if c.Platform != "button" {
+			if !commands {
 				continue
 			}
 			buttons[key] = true
+			state := map[string]string{"switch": "ON"}[c.Platform]
 			for by, want := range map[string]string{user: user, "": "automation"} {
 				got := pressed(t, c.Template, context, by, now)
-				if got != (envelope{context + "-1764000000250", 1764000000, want}) {
+				if got != (envelope{context + "-1764000000250", 1764000000, want, state}) {
 					t.Errorf("%s: a press of %q gives %+v", key, by, got)
 				}
 			}
@@ -361,6 +382,7 @@ func TestButtonsCarryTheEnvelope(t *testing.T) {
 	for _, key := range []string{
 		discovery.KeyRetrySignIn, discovery.KeyTakePicture, discovery.KeyCheck, discovery.KeyShutdown, discovery.KeyPowerOn,
 		discovery.KeyCancel, discovery.KeyReboot, discovery.KeyDrill, discovery.KeyConfirmOff,
+		discovery.KeyTestOutage, discovery.KeyAutomaticShutdown,
 	} {
 		if !buttons[key] {
 			t.Errorf("%s is no button", key)
@@ -380,6 +402,7 @@ func pressed(t *testing.T, template, context, user string, now float64) (e envel
 		"{{ this.context.id }}", context,
 		"{{ (now().timestamp()*1000)|int }}", fmt.Sprint(int64(now*1000)),
 		"{{ now().timestamp()|int }}", fmt.Sprint(int64(now)),
+		"{{ value }}", "ON",
 		"{{ this.context.user_id or 'automation' }}", by,
 	).Replace(template)
 	d := json.NewDecoder(strings.NewReader(payload))
