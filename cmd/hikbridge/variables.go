@@ -54,7 +54,7 @@ type recorderVariables struct {
 	Cut              string `env:"CUT" envDefault:"never" desc:"when the bridge may switch the plug off: never, proven (the meter has proven that the recorder is off, or a person has confirmed it), presumed (also after a long silence, only to bring back a recorder that is to run: needs WITNESS, a passed drill and a fixed address set on the recorder; see PRESUMPTION)"`
 	Witness          string `env:"WITNESS" default:"none" desc:"a host on the recorder's own network switch, as in 192.0.2.20 or 192.0.2.20:443: while it answers, a silent recorder isn't a broken network. No camera that the recorder feeds"`
 	OffWatts         string `env:"OFF_WATTS" default:"as learned in a drill, else 1" desc:"what the plug reads at most of a recorder that is off, in watts; it only lowers what counts, as above it a disk may still turn"`
-	AnyOutage        string `env:"ANY_OUTAGE" envDefault:"false" desc:"true: a power outage shuts it down before a drill was passed, too; at low battery it is shut down anyhow."`
+	AnyOutage        string `env:"ANY_OUTAGE" envDefault:"false" desc:"true: a power outage shuts it down before a drill was passed, too; at low battery it is shut down anyhow"`
 	Countdown        string `env:"COUNTDOWN" default:"10s" desc:"time to cancel between the press and the shutdown"`
 	GoingDown        string `env:"GOING_DOWN" default:"90s" desc:"how long a recorder that accepted the shutdown may go on answering before it is asked once more"`
 	Quiet            string `env:"QUIET" default:"180s" desc:"silence that is longer than that of a restart; less counts only after a drill that supports it, down to twice the silence of its restart"`
