@@ -1444,6 +1444,49 @@ func TestAnOutageThatIsCancelledIsOverButForLowBattery(t *testing.T) {
 	}
 }
 
+func TestAnOutageThatAsksNoMoreIsLeftAloneBeforeTheRequest(t *testing.T) {
+	checking := func() *bench { return dark(t, nil, power.Mains{}) }
+	counting := func() *bench {
+		b := checking()
+		b.collected(b.facts())
+		b.at("counting_down")
+		return b
+	}
+	for name, begin := range map[string]func() *bench{"checking": checking, "counting_down": counting} {
+		b := begin()
+		b.tell(power.Mains{Lost: true, Low: true})
+		b.at("running")
+		b.pass(time.Minute)
+		b.at("running")
+		b.tell(power.Mains{Lost: true, Outage: 1}) // switched on again
+		b.at("checking")
+
+		b = begin()
+		b.tell(power.Mains{}) // mains is back, which counts after 30 s
+		b.at(name)
+	}
+
+	b := counting()
+	b.pass(5 * time.Second)
+	b.at("shutting_down")
+	b.tell(power.Mains{Lost: true})
+	b.at("shutting_down")
+
+	byHand := func() *bench {
+		b := running(t, func(c *power.Config, _ *power.Memory) { c.Mains = true })
+		b.tell(power.Mains{Lost: true})
+		b.asks(power.Shutdown)
+		b.at("checking")
+		return b
+	}
+	b = byHand()
+	b.tell(power.Mains{Lost: true, Low: true})
+	b.at("checking")
+	b.collected(b.facts())
+	b.tell(power.Mains{Lost: true})
+	b.at("counting_down")
+}
+
 // statuses are what a person reads, by what it stands on.
 func TestStatusSays(t *testing.T) {
 	quiet := func(b *bench) { b.silentFor(10*time.Second, -1) }

@@ -499,6 +499,9 @@ func (m *Machine) outage() bool {
 		(m.d.Outage != x.Outage || m.d.OutagePuts <= takeOver)
 }
 
+// askedNoMore says that mains is lost and its owner wants nothing done about it.
+func (m *Machine) askedNoMore() bool { return m.mains.Lost && m.mains.Outage == 0 }
+
 // low says that the battery is low in an outage.
 func (m *Machine) low() bool { return m.mains.Lost && m.mains.Low }
 

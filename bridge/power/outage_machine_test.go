@@ -144,6 +144,19 @@ func TestMainsBackBeforeTheRequestEndsTheOutageForBoth(t *testing.T) {
 	}
 }
 
+func TestAutomaticShutdownThatIsSwitchedOffInTheCountdownStopsIt(t *testing.T) {
+	s := playRuled(t, drilled(0.4), power.SiteConfig{})
+	s.dark()
+	s.reach("counting_down", 6*time.Minute)
+	s.step(power.Automatic{On: false})
+	s.is("running")
+	s.stays("running", time.Hour)
+	s.never("put")
+	s.begin()
+	s.step(power.Automatic{On: true})
+	between(t, "the countdown's end", s.reach("shutting_down", time.Minute), 5*time.Second, 8*time.Second)
+}
+
 func TestAShortLossInTheCountdownOnlyHoldsIt(t *testing.T) {
 	s := playRuled(t, drilled(0.4), power.SiteConfig{})
 	s.dark()

@@ -140,6 +140,8 @@ func (m *Machine) checking() bool {
 	switch {
 	case outage && !m.mains.Lost && m.after(m.back, mainsBack):
 		m.backTo("mains back", Cancelled, "mains_back", "mains is back")
+	case outage && m.askedNoMore():
+		m.backTo("the outage asks no more", Cancelled, "automatic_off", "the automatic shutdown was switched off")
 	case !outage && m.outage():
 		m.takeOver()
 	case m.open != 0 && !m.in(collectFor):
@@ -271,6 +273,8 @@ func (m *Machine) countingDown() bool {
 		m.takeOver()
 	case outage && !m.mains.Lost && m.after(m.back, mainsBack):
 		m.backTo("mains back", Cancelled, "mains_back", "mains is back")
+	case outage && m.askedNoMore():
+		m.backTo("the outage asks no more", Cancelled, "automatic_off", "the automatic shutdown was switched off")
 	case outage && !m.mains.Lost:
 		return false
 	case !m.in(m.countdown()):
