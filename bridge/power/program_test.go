@@ -628,9 +628,9 @@ func (b *bridge) tellMains() {
 		return
 	}
 	m := power.Mains{Lost: w.mains.lost, Low: w.mains.low, Stable: !w.mains.lost && w.t-w.mains.since > 2*time.Minute}
-	if w.mains.lost && w.t-w.mains.since > time.Minute {
+	if w.mains.lost && w.t-w.mains.began > time.Minute {
 		m.Outage = w.mains.outage
-		m.Deadline = w.mains.since + 10*time.Minute - b.base
+		m.Deadline = w.mains.began + 10*time.Minute - b.base
 	}
 	b.deliver(m)
 }

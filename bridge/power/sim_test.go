@@ -260,8 +260,11 @@ func (w *world) mainsOut() {
 		return
 	}
 	w.say("mains lost")
+	if w.t-w.mains.since >= 30*time.Second { // or it goes on, and keeps its number
+		w.mains.outage++
+		w.mains.began = w.t
+	}
 	w.mains.lost, w.mains.since = true, w.t
-	w.mains.outage++
 	at, n := w.t, w.mains.outage
 	w.at(w.plan.battery*3/4, func() {
 		if w.mains.lost && w.mains.outage == n {

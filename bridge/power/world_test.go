@@ -117,7 +117,8 @@ type socket struct {
 type supply struct {
 	lost   bool
 	since  time.Duration
-	dead   bool // the battery as well
+	began  time.Duration // the outage: since its first loss
+	dead   bool          // the battery as well
 	outage uint64
 	low    bool
 	source bool
