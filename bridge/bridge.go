@@ -36,10 +36,13 @@ type Bridge struct {
 	unlock    func()
 	plugs     map[string][]*keeper // by the topic of a plug's reports
 	urgent    chan mqtt.Incoming   // cancels: they aren't lost behind other commands
+	touch     func(stateDir string, now time.Time) error
+	touched   chan error // of capacity 1: what became of a touch that nobody may wait for
 
 	// Owned by the goroutine of Run.
 	gates      map[string]*gatekeeper // by target
 	state      map[string]summary     // by recorder
+	touching   bool                   // the file alive is being touched
 	values     map[string]string      // of the bridge's device, by topic
 	withheld   string                 // the last message that the broker doesn't take
 	unheard    string                 // the subscription that this connection doesn't give
@@ -99,7 +102,8 @@ func newBridge(c Config) (*Bridge, error) {
 	broker.BirthTopic = c.BirthTopic
 	broker.Subscribe = []string{device.Base() + "/command/#"}
 	b := &Bridge{recorders: map[string]*recorder{}, gates: map[string]*gatekeeper{}, state: map[string]summary{},
-		values: map[string]string{}, plugs: map[string][]*keeper{}, urgent: make(chan mqtt.Incoming, urgentSize)}
+		values: map[string]string{}, plugs: map[string][]*keeper{}, urgent: make(chan mqtt.Incoming, urgentSize),
+		touch: touchAlive, touched: make(chan error, 1)}
 	broker.Arrived = b.arrived
 	if broker.Subscribe, err = plugTopics(c, broker.Subscribe); err != nil {
 		return nil, err
@@ -179,7 +183,8 @@ func brokerTLS(c BrokerConfig) (*tls.Config, error) {
 
 // Run connects to broker and recorders and works until ctx is done. It returns
 // when everything it started has ended: recorders and bridge are said to be
-// offline, and the state directory is free.
+// offline, and the state directory is free. It waits for a disk that doesn't
+// answer where something is being written down, but not to show that it lives.
 func (b *Bridge) Run(ctx context.Context) error {
 	defer b.unlock()
 	b.site.cfg.Log.Info("hikbridge starts", keyVersion, b.site.cfg.Version, keyCounted, len(b.names))
@@ -224,13 +229,17 @@ func (b *Bridge) loop(ctx context.Context) {
 	defer beat.Stop()
 	second := time.NewTicker(time.Second)
 	defer second.Stop()
-	b.alive(time.Now())
+	b.beat(time.Now())
 	for {
 		select {
 		case <-ctx.Done():
+			b.endTouch()
 			return
 		case now := <-beat.C:
-			b.alive(now)
+			b.beat(now)
+		case err := <-b.touched:
+			b.touching = false
+			b.tellState(stateProblem(err))
 		case <-second.C:
 			b.tellFloods()
 			b.tellStrays()
@@ -264,17 +273,43 @@ func (b *Bridge) mainsChanged() <-chan struct{} {
 	return b.site.outage.shown.changed
 }
 
-// alive shows that the loop turns, and finds out whether state can be kept.
-func (b *Bridge) alive(now time.Time) {
-	text := ""
-	if err := touchAlive(b.site.cfg.StateDir, now); err != nil {
-		text = clip("the state directory can't be written: " + err.Error())
-	}
-	if text == b.stateError {
+// beat shows that the loop turns, and finds out whether state can be kept. The loop
+// doesn't wait for the disk: one that has failed may never answer, and a cancel must
+// get through. The file keeps the time of the beat, however late it is written.
+func (b *Bridge) beat(now time.Time) {
+	if b.touching {
+		b.tellState("the state directory doesn't answer: look at the disk that it is on")
 		return
 	}
-	if b.stateError = text; text != "" {
-		b.site.cfg.Log.Error("state can't be kept", keyError, text)
+	b.touching = true
+	go func() { b.touched <- b.touch(b.site.cfg.StateDir, now) }()
+}
+
+// endTouch waits for the last touch, but not for a disk that doesn't answer.
+func (b *Bridge) endTouch() {
+	if !b.touching {
+		return
+	}
+	select {
+	case <-b.touched:
+	case <-time.After(time.Second):
+	}
+}
+
+func stateProblem(err error) string {
+	if err == nil {
+		return ""
+	}
+	return clip("the state directory can't be written: " + err.Error())
+}
+
+// tellState tells what is wrong with the state directory, if that changed.
+func (b *Bridge) tellState(problem string) {
+	if problem == b.stateError {
+		return
+	}
+	if b.stateError = problem; problem != "" {
+		b.site.cfg.Log.Error("state can't be kept", keyError, problem)
 	}
 	b.publish()
 }

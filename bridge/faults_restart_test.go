@@ -11,6 +11,7 @@ import (
 	"runtime"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"testing/synctest"
@@ -591,6 +592,95 @@ func TestASecondInstanceOnAnotherHostCutsNothing(t *testing.T) {
 }
 
 var errFull = &os.PathError{Op: "write", Path: "power-garage.journal", Err: syscall.ENOSPC}
+
+// deadDisk is a disk whose writes may not return for a while.
+type deadDisk struct {
+	hung    atomic.Bool
+	answers chan struct{} // closed when they return
+	waiting atomic.Int32  // touches of the file alive that wait
+	most    atomic.Int32
+}
+
+func (d *deadDisk) touch(touch func() error) error {
+	if d.hung.Load() {
+		d.most.Store(max(d.most.Load(), d.waiting.Add(1)))
+		<-d.answers
+		d.waiting.Add(-1)
+	}
+	return touch()
+}
+
+func TestADiskThatNeverAnswersDoesNotKeepACancelBack(t *testing.T) {
+	for _, row := range []struct {
+		name      string
+		journal   bool   // it hangs as well
+		meanwhile string // results, while the disk hangs
+	}{
+		{"the state directory", false, "accepted accepted done cancelled:cancelled"},
+		{"the journal as well", true, "accepted"},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				disk := &deadDisk{answers: make(chan struct{})}
+				h := newHome(t, homeSetup{made: func(b *bridge.Bridge) {
+					b.AroundAlive(disk.touch)
+					b.SlowJournal("garage", func([]byte) {
+						if row.journal && disk.hung.Load() {
+							<-disk.answers
+						}
+					})
+				}})
+				h.expect("before", map[string]string{"hikbridge/bridge/needs_attention": "OFF"})
+				h.press("shutdown", "right")
+				h.reaches("counting_down", time.Minute)
+				disk.hung.Store(true)
+				hung := time.Now()
+				h.press("cancel")
+				time.Sleep(25 * time.Second) // a beat that isn't answered, and one that is missed
+				if got := h.results("garage"); got != row.meanwhile {
+					t.Errorf("results while the disk hangs: %s", got)
+				}
+				h.says("reasons", h.site("needs_attention/attributes"), "the state directory doesn't answer", "look at the disk")
+				time.Sleep(time.Minute)
+				if err := bridge.Healthy(h.config.StateDir); err == nil {
+					t.Error("healthy without a touch for more than a minute")
+				}
+				if n := disk.most.Load(); n != 1 {
+					t.Errorf("%d touches waited at once", n)
+				}
+				disk.hung.Store(false)
+				close(disk.answers)
+				time.Sleep(time.Second)
+				if info, err := os.Stat(filepath.Join(h.config.StateDir, "alive")); err != nil || info.ModTime().Sub(hung) > 10*time.Second {
+					t.Errorf("a late touch tells of %v, the disk hung at %v: %v", info.ModTime(), hung, err)
+				}
+				time.Sleep(20 * time.Second)
+				h.expect("after", map[string]string{"hikbridge/bridge/needs_attention": "OFF"})
+				if err := bridge.Healthy(h.config.StateDir); err != nil {
+					t.Error(err)
+				}
+				if got := h.results("garage"); got != "accepted accepted done cancelled:cancelled" || h.state() != "running" || h.asked() {
+					t.Errorf("%s, asked: %v; results: %s", h.state(), h.asked(), got)
+				}
+			})
+		})
+	}
+}
+
+func TestABridgeStopsBesideADiskThatNeverAnswers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		disk := &deadDisk{answers: make(chan struct{})}
+		h := newHome(t, homeSetup{noPlug: true, made: func(b *bridge.Bridge) { b.AroundAlive(disk.touch) }})
+		disk.hung.Store(true)
+		time.Sleep(20 * time.Second)
+		began := time.Now()
+		h.stop()
+		if took := time.Since(began); took > 5*time.Second {
+			t.Errorf("it stopped after %v", took)
+		}
+		close(disk.answers)
+	})
+}
 
 func TestWhatCannotBeRecordedIsNotDone(t *testing.T) {
 	rows := []struct {
