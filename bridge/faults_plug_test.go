@@ -271,11 +271,29 @@ func TestFaultSomebodySwitchesThePlugOffWhileItRecords(t *testing.T) {
 		h.press("shutdown", "right")
 		time.Sleep(30 * time.Second)
 		h.ended("refused:power_lost")
+		if a := h.action(); a.Reason != "its plug read as off (state before: running)" || !a.Ended.IsZero() || a.Message != h.status() {
+			t.Errorf("log book: %+v", a)
+		}
+		h.stop()
+		h.start()
+		time.Sleep(time.Minute)
+		h.logs("power_lost failed power_lost")
 		h.press("power_on")
 		h.reaches("booting", time.Minute)
 		h.reaches("running", 15*time.Minute)
 		h.kept()
 		h.needs()
+		h.logs("power_lost done degraded")
+		a := h.action()
+		h.says("how it ended", a.Message, "its log tells of an unclean stop")
+		if a.Ended.IsZero() || len(a.Verification) == 0 {
+			t.Errorf("log book: %+v", a)
+		}
+		h.press("reboot", "right")
+		h.reaches("running", 15*time.Minute)
+		time.Sleep(time.Minute)
+		h.reaches("running", 15*time.Minute)
+		h.logs("power_lost done degraded", "reboot done normal")
 	})
 }
 

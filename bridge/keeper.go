@@ -70,6 +70,7 @@ type keeper struct {
 	returns  power.Seen   // whether the plug is on after an outage
 	model    string       // of the recorder
 	stands   power.Stands // as the outage rule was told last
+	why      string       // what the outage rule told with its last news
 }
 
 // hearMains takes in what is to be known of mains, if it is something new. It is
@@ -175,6 +176,7 @@ func (k *keeper) receive(ctx context.Context, m any) {
 	case plugDefault:
 		k.returns = power.Seen(m)
 	case mainsNews:
+		k.why = m.why
 		if !m.deadline.IsZero() {
 			m.Deadline = k.mono(m.deadline)
 		}

@@ -37,6 +37,7 @@ type journalEntry struct {
 	Proof        power.Proof     `json:"proof,omitempty"`
 	Watts        *float64        `json:"watts,omitempty"`
 	Ends         []power.Answer  `json:"ends,omitempty"`   // refusals and outcomes
+	Reason       string          `json:"reason,omitempty"` // of what began without a command
 	Action       *Action         `json:"action,omitempty"` // of the log book
 	Open         bool            `json:"open,omitempty"`   // Action isn't finished
 }
@@ -46,7 +47,7 @@ type Action struct {
 	Recorder string    `json:"recorder"`
 	Began    time.Time `json:"began"`
 	Ended    time.Time `json:"ended,omitzero"` // zero: it still runs
-	Action   string    `json:"action"`         // shutdown, reboot, power_cycle, drill, outage
+	Action   string    `json:"action"`         // shutdown, reboot, power_cycle, drill, outage, power_lost
 	By       string    `json:"by,omitempty"`   // a user, "automation", or nothing
 	Reason   string    `json:"reason,omitempty"`
 	// Outcome is refused, done, failed or cancelled; empty while it runs or when
@@ -131,19 +132,29 @@ func (b *logBook) add(e journalEntry) {
 	}
 	s := &e.Record.Memory.Seq
 	if b.open != nil && s.Number != b.open.Number && s.Number != 0 {
+		b.concludes(e)
 		b.end(e.Record.At)
 	}
-	if b.open == nil && s.Number != 0 && acts(s.Action) {
+	switch {
+	case b.open != nil:
+	case s.Number != 0 && acts(s.Action):
 		b.open = &Action{Recorder: b.recorder, Began: e.Record.At, Action: string(s.Action), By: s.Command.By,
-			Reason: s.Command.Reason, Number: s.Number}
-	}
-	if b.open == nil {
+			Reason: or(s.Command.Reason, e.Reason), Number: s.Number}
+	case lostPower(e.Record.Memory):
+		b.open = &Action{Recorder: b.recorder, Began: e.Record.At, Action: string(power.PowerLost), Reason: e.Reason}
+	default:
 		return
 	}
 	b.continues(e)
-	if s.Number == 0 {
+	if s.Number == 0 && (b.open.Number != 0 || e.Record.Memory.State == power.Running) {
 		b.end(e.Record.At)
 	}
+}
+
+// lostPower says that somebody cut the power while no sequence ran. Its action has no
+// number, and lasts until the recorder runs again.
+func lostPower(m power.Memory) bool {
+	return m.Seq.Number == 0 && m.State == power.Attention && m.Why == power.PowerLost
 }
 
 // acts says that an action changes power: a check doesn't.
@@ -157,11 +168,7 @@ func (b *logBook) continues(e journalEntry) {
 			a.Steps = append(a.Steps, Step{At: e.Record.At, What: what, Watts: e.Watts})
 		}
 	}
-	for _, end := range e.Ends {
-		if end.ID == "" || end.Action == power.Action(a.Action) {
-			a.Outcome, a.Verdict, a.Message = string(end.Type), end.Reason, end.Message
-		}
-	}
+	b.concludes(e)
 	if e.Findings != nil {
 		a.Findings = blockers(e.Findings)
 	}
@@ -175,6 +182,16 @@ func (b *logBook) continues(e journalEntry) {
 	}
 	if e.Proof != power.ProofNone && proves(e.Proof) > proves(power.Proof(a.Proof)) {
 		a.Proof = string(e.Proof)
+	}
+}
+
+// concludes takes over an outcome. Only what has no command ends without an action.
+func (b *logBook) concludes(e journalEntry) {
+	a := b.open
+	for _, end := range e.Ends {
+		if end.Action == power.Action(a.Action) || end.Action == "" && a.Number == 0 {
+			a.Outcome, a.Verdict, a.Message = string(end.Type), end.Reason, end.Message
+		}
 	}
 }
 

@@ -83,6 +83,7 @@ type outageView struct {
 type mainsNews struct {
 	power.Mains
 	deadline time.Time
+	why      string // what asks for a shutdown, for the log book
 }
 
 // battery is a reading of the UPS, or why there is none.
@@ -260,7 +261,7 @@ func (o *outage) commit(out power.SiteOutput) {
 		if !known {
 			continue
 		}
-		news := mainsNews{Mains: m}
+		news := mainsNews{Mains: m, why: o.rule.Why()}
 		if m.Deadline > 0 {
 			news.deadline, news.Deadline = o.began.Add(m.Deadline), 0
 		}

@@ -2,6 +2,7 @@ package bridge_test
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -68,8 +69,89 @@ func TestAnOutageShutsDownAndComesBack(t *testing.T) {
 		if got := h.site("last_outage"); got != lost.Format(time.RFC3339) {
 			t.Errorf("last outage: %s", got)
 		}
-		if a := h.action(); a.Action != "outage" || a.Ended.IsZero() || a.Proof != "power" {
+		a := h.action()
+		if a.Action != "outage" || a.Ended.IsZero() || a.Proof != "power" || a.Outcome != "done" || a.Verdict != "normal" || len(a.Verification) == 0 {
 			t.Errorf("log book: %+v", a)
+		}
+		why := "mains lost since " + lost.Format("15:04:05") + ", as home/mains said; on battery for 5 min"
+		if a.Reason != why || a.Message != "the recorder runs again: normal" {
+			t.Errorf("reason %q, message %q", a.Reason, a.Message)
+		}
+		h.says("attributes", h.value("hikbridge/garage/last_power_action/attributes"), why, "the recorder runs again: normal")
+	})
+}
+
+func TestTheLogBookTellsHowAnOutageEnded(t *testing.T) {
+	for _, row := range []struct {
+		name  string
+		halt  nvrtest.Halt
+		does  func(*home)
+		wants []string // action, outcome and verdict
+	}{
+		{"mains came back in the countdown", nvrtest.Halt{}, func(h *home) {
+			h.nut.Status("OL")
+		}, []string{"outage cancelled mains_back"}},
+		{"a person cancelled it", nvrtest.Halt{}, func(h *home) {
+			h.press("cancel")
+		}, []string{"outage cancelled cancelled"}},
+		{"another one's word ends no outage", nvrtest.Halt{}, func(h *home) {
+			h.reaches("confirming", time.Minute)
+			h.broker.Publish("hikbridge/command/garage/power_on", []byte("PRESS"), false) // without an id
+			h.reaches("off", 10*time.Minute)
+		}, []string{"outage  "}},
+		{"it stays on, and is asked twice more", nvrtest.Halt{Manner: nvrtest.Manner{Ignored: true}}, func(h *home) {
+			h.reaches("attention", 10*time.Minute)
+		}, []string{"outage failed still_on", "outage failed still_on"}},
+		{"this program restarts before the request, and asks again", nvrtest.Halt{}, func(h *home) {
+			h.stop()
+			h.start()
+		}, []string{"outage failed restart", "outage  "}},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			darkHome(t, homeSetup{recorder: nvrtest.Config{Halt: row.halt}}, func(h *home) {
+				h.nut = h.battery()
+				h.config.Recorders[0].Power.AnyOutage = true
+			}, func(t *testing.T, h *home) {
+				h.nut.Status("OB")
+				h.nut.Charge(50)
+				h.reaches("counting_down", time.Minute)
+				row.does(h)
+				time.Sleep(time.Minute)
+				h.logs(row.wants...)
+				if a := h.action(); !strings.HasSuffix(a.Reason, ", as UPS ups said; 50 % charge") {
+					t.Errorf("reason: %s", a.Reason)
+				}
+			})
+		})
+	}
+}
+
+// logs expects actions in the log book: each with outcome and verdict.
+func (h *home) logs(want ...string) {
+	h.t.Helper()
+	actions, err := bridge.LogBook(h.config.StateDir, "garage")
+	var got []string
+	for _, a := range actions {
+		got = append(got, a.Action+" "+a.Outcome+" "+a.Verdict)
+	}
+	if err != nil || !slices.Equal(got, want) {
+		h.t.Errorf("log book: %q, not %q: %v", got, want, err)
+	}
+}
+
+func TestAnOutageThatTakesACommandOverIsTwoActionsInTheLogBook(t *testing.T) {
+	darkHome(t, homeSetup{}, func(h *home) { h.nut = h.battery() }, func(t *testing.T, h *home) {
+		h.nut.Status("OB LB")
+		time.Sleep(5 * time.Second)
+		h.press("shutdown", "right")
+		h.reaches("off", 10*time.Minute)
+		h.logs("shutdown cancelled outage", "outage  ")
+		h.nut.Status("OL")
+		h.nut.Charge(25)
+		h.reaches("running", 20*time.Minute)
+		h.logs("shutdown cancelled outage", "outage done normal")
+		if a := h.action(); !strings.HasSuffix(a.Reason, ", as UPS ups said; low battery") {
+			t.Errorf("reason: %s", a.Reason)
 		}
 	})
 }

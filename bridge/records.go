@@ -115,7 +115,7 @@ func (k *keeper) compact(last journalEntry) error {
 
 // entry adds to a record what the log book tells.
 func (k *keeper) entry(out power.Output) journalEntry {
-	e := journalEntry{Version: journalVersion, Record: out.Record, Proof: k.machine.Proof()}
+	e := journalEntry{Version: journalVersion, Record: out.Record, Proof: k.machine.Proof(), Reason: k.reason(out)}
 	if len(k.machine.Findings()) > 0 {
 		e.Findings = k.machine.Findings()
 	}
@@ -132,5 +132,23 @@ func (k *keeper) entry(out power.Output) journalEntry {
 			e.Ends = append(e.Ends, a)
 		}
 	}
+	e.Ends = append(e.Ends, out.Ends...)
 	return e
+}
+
+// reason is why something began that no command did.
+func (k *keeper) reason(out power.Output) string {
+	s := &out.Record.Memory.Seq
+	if k.book.open != nil && k.book.open.Number == s.Number {
+		return ""
+	}
+	if s.Action == power.Outage {
+		return k.why
+	}
+	for _, x := range out.Moves {
+		if lostPower(out.Record.Memory) && x.To == k.machine.Position() {
+			return "its plug read as off (state before: " + x.From + ")"
+		}
+	}
+	return ""
 }

@@ -78,11 +78,15 @@ func (m *Machine) accept(c Command) {
 	}
 }
 
-// finish gives the outcome of the sequence's command, once.
+// finish gives the outcome of the sequence's command, once; what nobody asked for has
+// one, too.
 func (m *Machine) finish(t AnswerType, reason, message string) {
 	s := &m.d.Seq
-	if s.Accepted {
+	switch {
+	case s.Accepted:
 		m.answer(t, s.Command, reason, message)
+	case s.Number == 0 || s.Action == Outage:
+		m.out.Ends = append(m.out.Ends, Answer{Type: t, Action: s.Action, Reason: reason, Message: message})
 	}
 	s.Accepted = false
 }

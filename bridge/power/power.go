@@ -176,7 +176,10 @@ type Output struct {
 	Effect  Effect
 	Wake    time.Duration // Mono at which Tick is due; negative: not before another event
 	Answers []Answer
-	Moves   []Move
+	// Ends are outcomes that no command waits for: of an outage, and of a power loss
+	// without a sequence, which has no action. A later one of the same takes its place.
+	Ends  []Answer
+	Moves []Move
 }
 
 // Event is what the machine is told. Each carries the moment it was observed,

@@ -63,6 +63,19 @@ func (s *Site) sentence() string {
 	return "Mains is back, and recorders come back."
 }
 
+// Why says, for the log book, since when mains is lost, who said so and what asks for a
+// shutdown; empty while nothing does.
+func (s *Site) Why() string {
+	if !s.lost() || s.d.Asked.IsZero() {
+		return ""
+	}
+	text := "mains lost since " + s.d.Since.Format("15:04:05") + ", as " + strings.Join(s.saying(), ", ") + " said"
+	if asks := s.reason(); asks != "" {
+		text += "; " + asks
+	}
+	return text
+}
+
 // plan is what will be done about the loss.
 func (s *Site) plan() string {
 	switch {
