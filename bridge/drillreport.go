@@ -47,16 +47,15 @@ func (k *keeper) drillReport(a Action, m power.Memory) string {
 	line("proof", "%s", or(a.Proof, "none"))
 	if l.Passed && l.At.After(a.Began) {
 		b.WriteString("\nlearned\n")
-		halted := l.Halted > 0 || l.Lowest > 0 || l.Blind // the latter are judged by the former
 		line("  to silence", "%s", measuredTime(l.ToSilence))
 		line("  silence of a restart", "%s", measuredTime(l.Gap))
 		line("  to the first sign-in", "%s", measuredTime(l.Boot))
 		line("  running", "%s", measuredWatts(l.Running, l.Running > 0))
-		line("  lowest in a restart", "%s", measuredWatts(l.Lowest, l.Lowest > 0))
-		line("  halted", "%s", measuredWatts(l.Halted, halted))
+		line("  lowest in a restart", "%s", measuredWatts(l.Lowest, l.LowestRead))
+		line("  halted", "%s", measuredWatts(l.Halted, l.HaltedRead))
 		line("  off at or below", "%.1f W", l.OffWatts)
 		tells := notMeasured
-		if halted {
+		if l.HaltedRead { // it is judged by that
 			tells = fmt.Sprint(!l.Blind)
 		}
 		line("  the meter can tell", "%s", tells)

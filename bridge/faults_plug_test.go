@@ -550,6 +550,36 @@ func TestADrillIsPassedByTheMeter(t *testing.T) {
 	})
 }
 
+func TestADrillReportTellsAReadingOfZeroFromNone(t *testing.T) {
+	dark := nvrtest.Watts{Halted: -1, Booting: -1} // the meter reads 0 W
+	inHome(t, homeSetup{recorder: nvrtest.Config{Watts: nvrtest.Watts{Halted: -1}}}, func(t *testing.T, h *home) {
+		h.drills()
+		h.reaches("rebooting", time.Minute)
+		time.Sleep(20 * time.Second)
+		h.recorder.SetWatts(dark)
+		time.Sleep(8 * time.Second)
+		h.recorder.SetWatts(nvrtest.Watts{Halted: -1})
+		h.reaches("off", 20*time.Minute)
+		h.reaches("running", 5*time.Minute)
+		h.says("report", h.report(), "lowest in a restart  0.0 W", "halted               0.0 W", "off at or below      1.0 W", "the meter can tell   true")
+	})
+	inHome(t, homeSetup{recorder: nvrtest.Config{Watts: dark}}, func(t *testing.T, h *home) {
+		h.drills()
+		h.reaches("off", 20*time.Minute)
+		h.reaches("running", 5*time.Minute)
+		h.says("report", h.report(), "lowest in a restart  0.0 W", "halted               0.0 W", "the meter can tell   false")
+	})
+	inHome(t, homeSetup{recorder: nvrtest.Config{Watts: nvrtest.Watts{Halted: -1}}}, func(t *testing.T, h *home) {
+		h.drills()
+		h.reaches("rebooting", time.Minute)
+		h.plug.MuteReadings(true)
+		h.reaches("booting", 5*time.Minute)
+		h.plug.MuteReadings(false)
+		h.reaches("running", 20*time.Minute)
+		h.says("report", h.report(), "lowest in a restart  not measured", "halted               0.0 W", "the meter can tell   false")
+	})
+}
+
 func TestTheExpectedFinishIsAFullMinuteToComeAndOfTheWholeDrill(t *testing.T) {
 	inHome(t, homeSetup{}, func(t *testing.T, h *home) {
 		h.drills()

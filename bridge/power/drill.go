@@ -18,6 +18,9 @@ type Learned struct {
 	Halted    float64
 	OffWatts  float64
 	Blind     bool // the meter can't tell a boot from a halt
+	// HaltedRead and LowestRead say that the meter told those: 0 W may be a reading.
+	// Of a drill that an older version passed they aren't known.
+	HaltedRead, LowestRead bool
 	// Answers: a drill failed as the recorder still answered, and its log tells
 	// that it had halted cleanly. Such a one can't be proven off.
 	Answers bool
@@ -136,7 +139,7 @@ func (m *Machine) passDrill(verdict string) {
 	}
 	l := Learned{Passed: true, Firmware: m.d.Firmware, At: m.now.Wall, ToSilence: d.ToSilence, Gap: d.Gap, Boot: d.Boot, Running: s.Baseline, OffWatts: minOffWatts}
 	if d.Unpowered && len(d.Halted) > 0 && s.Baseline > 0 {
-		l.Halted = slices.Max(d.Halted)
+		l.Halted, l.HaltedRead, l.LowestRead = slices.Max(d.Halted), true, len(d.Readings) > 0
 		l.OffWatts = max(minOffWatts, min(l.Halted*1.1, s.Baseline/2))
 		l.Lowest, l.Blind = lowest(d.Readings, l.OffWatts)
 	}

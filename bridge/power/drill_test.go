@@ -137,7 +137,7 @@ func TestADrillLearns(t *testing.T) {
 			r.before = func(b *bench) { b.silentFor(4*time.Second, 22); b.probe(power.Alive) }
 		}, func(l power.Learned) bool { return l.ToSilence == 2*time.Second }},
 		{"the watts", nil, func(l power.Learned) bool {
-			return l.Running == 22 && l.Halted == 0.4 && l.Lowest == 15 && l.OffWatts == 1 && !l.Blind
+			return l.Running == 22 && l.Halted == 0.4 && l.Lowest == 15 && l.OffWatts == 1 && !l.Blind && l.HaltedRead && l.LowestRead
 		}},
 		{"off-watts of a tenth more than the halt", func(r *rehearsal) { r.halted, r.atHalt = 2, word }, func(l power.Learned) bool { return l.Halted == 2 && l.OffWatts > 2.19 && l.OffWatts < 2.21 }},
 		{"off-watts of at most half of the running watts", func(r *rehearsal) { r.halted, r.low, r.atHalt = 10.5, 20, word }, func(l power.Learned) bool { return l.OffWatts == 11 }},
@@ -146,7 +146,7 @@ func TestADrillLearns(t *testing.T) {
 			r.halted = 9
 		}, func(l power.Learned) bool { return l.Halted == 5 }},
 		{"nothing of watts without a meter", func(r *rehearsal) { r.config, r.atHalt = noMeterNoDrill, word }, func(l power.Learned) bool {
-			return l.Passed && l.OffWatts == 1 && l.Halted == 0 && l.Running == 0 && !l.Blind
+			return l.Passed && l.OffWatts == 1 && l.Halted == 0 && l.Running == 0 && !l.Blind && !l.HaltedRead && !l.LowestRead
 		}},
 		{"nothing of watts without a baseline", func(r *rehearsal) { r.unbaselined, r.every, r.halted, r.atHalt = true, 0, 5, word }, func(l power.Learned) bool {
 			return l.Passed && l.OffWatts == 1 && l.Halted == 0
