@@ -20,11 +20,13 @@ const (
 )
 
 // What takes less time here than at home, as the intro says. Of the bridge's own
-// waits only those two can be made so short that nothing is proven less: the
-// countdown, and how long a recorder that said OK may still answer.
+// waits only those three can be made so short that nothing is proven less: the
+// countdown, how long a recorder that said OK may still answer, and the time on
+// battery that asks for a shutdown.
 const (
 	countdown = 2 * time.Second
 	goingDown = 10 * time.Second
+	onBattery = 15 * time.Second
 	goesOn    = 2 * time.Second // a recorder that obeys goes on answering
 	flushes   = 2 * time.Second // and then writes its disks
 	boots     = 6 * time.Second
@@ -80,6 +82,8 @@ type demo struct {
 	state  string // the bridge's state directory
 	garage *place
 	barn   *place
+	ups    *ups // of both
+	story  story
 
 	// Owned by direct.
 	chosen *place // which the keys are about
@@ -90,6 +94,7 @@ type demo struct {
 type options struct {
 	listen string
 	stay   bool
+	story  story
 }
 
 // runDemo runs broker, recorders, bridge and story until ctx ends, or somebody or
@@ -108,6 +113,8 @@ func runDemo(ctx context.Context, o options, in io.Reader, out io.Writer) error 
 		return fmt.Errorf("make a state directory: %w", err)
 	}
 	defer os.RemoveAll(state)
+	var going sync.WaitGroup
+	defer going.Wait()
 	ctx, end := context.WithCancel(ctx)
 	defer end()
 	heard, err := b.watch(ctx)
@@ -116,12 +123,16 @@ func runDemo(ctx context.Context, o options, in io.Reader, out io.Writer) error 
 	}
 	address := loopback(l.Addr())
 	d := &demo{teller: newTeller(out), broker: b, values: newValues(), state: state,
-		garage: newPlace(garageConfig(), address), barn: newPlace(barnConfig(), address)}
+		garage: newPlace(garageConfig(), address), barn: newPlace(barnConfig(), address), ups: newUPS(), story: o.story}
 	d.chosen = d.garage
-	d.barn.turn()
+	if d.story.lazyBarn {
+		d.barn.turn()
+	}
 	defer d.garage.close()
 	defer d.barn.close()
-	d.teller.intro(address)
+	defer d.ups.server.Close()
+	going.Go(func() { d.ups.live(ctx) })
+	d.teller.intro(address, d.story)
 	br, err := bridge.New(d.config(address))
 	if err != nil {
 		return err
@@ -160,13 +171,14 @@ func (d *demo) config(broker *net.TCPAddr) bridge.Config {
 			Name: p.name, URL: "http://" + address, Username: demoUser, Password: demoPassword, Dial: p.recorder.Dial,
 			Power: bridge.PowerConfig{
 				Plug: "tasmota:" + plugTopic(p.name), Cut: cut,
-				Timers: bridge.Timers{Countdown: countdown, GoingDown: goingDown},
+				Timers: bridge.Timers{Countdown: countdown, GoingDown: goingDown}, AnyOutage: true,
 			},
 		}
 	}
 	return bridge.Config{
 		Recorders: []bridge.RecorderConfig{recorder(d.garage, "192.0.2.10", "never"), recorder(d.barn, "192.0.2.11", "proven")},
 		Broker:    bridge.BrokerConfig{URL: "mqtt://" + broker.String()},
+		Mains:     bridge.MainsConfig{Server: "192.0.2.5", UPS: "ups", Dial: d.ups.server.Dial, OnBattery: onBattery, Parallel: 1},
 		Topic:     "hikbridge", DiscoveryPrefix: "homeassistant", BirthTopic: "homeassistant/status",
 		OffDelay: bridge.DefaultOffDelay, PictureInterval: bridge.DefaultPictureInterval,
 		StateDir: d.state, Version: "demo", Log: slog.New(d.teller),

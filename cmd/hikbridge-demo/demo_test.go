@@ -49,10 +49,10 @@ func build(t *testing.T) string {
 }
 
 // begin starts the demo; it has in as its input, nil meaning none.
-func begin(t *testing.T, in io.Reader) (*exec.Cmd, *output) {
+func begin(t *testing.T, in io.Reader, args ...string) (*exec.Cmd, *output) {
 	t.Helper()
 	out := new(output)
-	demo := exec.Command(build(t))
+	demo := exec.Command(build(t), args...)
 	demo.Stdin, demo.Stdout, demo.Stderr = in, out, out
 	if err := demo.Start(); err != nil {
 		t.Fatal(err)
@@ -135,11 +135,78 @@ func TestTheStoryReachesItsPointsInOrderAndEndsByItself(t *testing.T) {
 	if strings.Contains(text, "barn       plug: off") {
 		t.Errorf("the barn's plug was switched off:\n%s", text)
 	}
+	keepsToTheWidth(t, text)
+}
+
+func keepsToTheWidth(t *testing.T, text string) {
+	t.Helper()
 	for line := range strings.Lines(text) {
 		if n := utf8.RuneCountInString(strings.TrimSuffix(line, "\n")); n > 100 {
 			t.Errorf("%d columns: %s", n, line)
 		}
 	}
+}
+
+func TestTheStoryOfAnOutageReachesItsPointsInOrderAndEndsByItself(t *testing.T) {
+	t.Parallel()
+	demo, out := begin(t, nil, "-story", "outage")
+	reach(t, out, []point{
+		{"announced  hikbridge (Bridge) with 13 entities", 20 * time.Second},
+		{"story      Mains is lost.", 30 * time.Second},
+		{"mains      Mains is gone, as UPS ups said; that counts after 10 s.", 10 * time.Second},
+		{"bridge     mains: OFF", 20 * time.Second},
+		{"mains      the outage asks for a shutdown: on battery for 15 s", 20 * time.Second},
+		{"garage     power state: counting_down", 10 * time.Second},
+		{"story      Mains is back before anything was asked", 10 * time.Second},
+		{"garage     status: Mains is back: the shutdown is on hold.", 10 * time.Second},
+		{"garage     power state: running", 50 * time.Second},
+		{"story      Both recorders stayed on. Now mains is lost once more", 10 * time.Second},
+		{"bridge     mains: OFF", 30 * time.Second},
+		{"mains      the outage asks for a shutdown: on battery for 15 s", 20 * time.Second},
+		{"garage     power state: counting_down", 10 * time.Second},
+		{"garage     power state: confirming", 20 * time.Second},
+		{"story      Now the battery is low.", 20 * time.Second},
+		{"mains      low battery", 10 * time.Second},
+		{"barn       power state: checking", 10 * time.Second},
+		{"barn       power state: shutting_down", 10 * time.Second},
+		{"barn       power state: confirming", 10 * time.Second},
+		{"story      Mains is back, in the middle.", 10 * time.Second},
+		{"garage     proof: power", time.Minute},
+		{"bridge     mains: ON", time.Minute},
+		{"garage     power state: safe", time.Minute},
+		{"automation The garage is safe to cut", 10 * time.Second},
+		{"garage     power state: off", 10 * time.Second},
+		{"barn       power state: off", time.Minute},
+		{"story      Both are off.", 10 * time.Second},
+		{"mains      Mains is back, and recorders come back.", 2 * time.Minute},
+		{"story      They boot", 30 * time.Second},
+		{"story      Both recorders are verified", time.Minute},
+		{"garage: outage\n", 10 * time.Second},
+		{"running: verified", time.Second},
+		{"proof     power", time.Second},
+		{"barn: outage\n", time.Second},
+		{"running: verified", time.Second},
+		{"proof     power", time.Second},
+		{"Everything that was announced is removed.", 10 * time.Second},
+	})
+	if err := demo.Wait(); err != nil {
+		t.Errorf("it ends with %v", err)
+	}
+	text := out.String()
+	for _, once := range []string{ // a recorder is asked once, and neither in the first outage
+		"garage     power state: shutting_down", "barn       power state: shutting_down", "barn       power state: checking",
+		"garage     plug: off", "barn       plug: off", "garage     plug: 0.4 W", "barn       plug: 0.4 W",
+		"barn       power state: cutting", "bridge     ups charge: 20", "garage     power state: booting", "barn       power state: booting",
+		"barn       power state: running", "low battery\n",
+	} {
+		if n := strings.Count(text, once); n != 1 {
+			t.Errorf("it says %s %d times:\n%s", once, n, text)
+		}
+	}
+	if strings.Contains(text, "attention") {
+		t.Errorf("somebody is needed:\n%s", text)
+	}
+	keepsToTheWidth(t, text)
 }
 
 func TestKeysPressButtonsAndQuit(t *testing.T) {

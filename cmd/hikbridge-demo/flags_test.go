@@ -22,6 +22,7 @@ func TestWrongFlagsAndAPortInUseAreTold(t *testing.T) {
 	}{
 		{"an unknown flag", []string{"-loud"}, 2, "flag provided but not defined"},
 		{"an argument", []string{"garage"}, 2, `unexpected "garage"`},
+		{"a story that there isn't", []string{"-story", "fire"}, 2, `no story "fire"; take shutdown or outage`},
 		{"help", []string{"-h"}, 0, "-listen"},
 		{"a port that is in use", []string{"-listen", l.Addr().String()}, 1, "is the port in use?"},
 		{"the same for a recorder alone", []string{"-recorder", l.Addr().String()}, 1, "is the port in use?"},

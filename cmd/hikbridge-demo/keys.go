@@ -36,6 +36,8 @@ func keys() []key {
 		{'c', "Cancel", true, button("cancel")},
 		{'r', "the recorder only says OK to a shutdown, or obeys again", true, (*demo).turn},
 		{'p', "pull its cord, or put it in again", true, (*demo).pull},
+		{'m', "mains off, or on again", true, (*demo).mains},
+		{'l', "low battery", true, (*demo).drain},
 		{'b', "all this for the barn", false, choose(func(d *demo) *place { return d.barn })},
 		{'g', "for the garage again", false, choose(func(d *demo) *place { return d.garage })},
 		{'j', "log books", false, (*demo).printLogBooks},
@@ -68,6 +70,26 @@ func (d *demo) pull() error {
 		return nil
 	}
 	d.teller.line("demo", "Somebody pulls the cord of the "+d.chosen.name+"'s recorder out of its plug.")
+	return nil
+}
+
+// mains lets mains go, or come back.
+func (d *demo) mains() error {
+	if d.ups.toggle() {
+		d.teller.line("demo", "Mains is there again. The UPS says so when it is asked next.")
+		return nil
+	}
+	d.teller.line("demo", "Mains is gone: the UPS feeds both from its battery, and says so when it is asked next.")
+	return nil
+}
+
+// drain lets the battery get low.
+func (d *demo) drain() error {
+	if d.ups.drain() {
+		d.teller.line("demo", "The battery of the UPS is low, and charges: that matters when mains is gone.")
+		return nil
+	}
+	d.teller.line("demo", "The battery of the UPS is low.")
 	return nil
 }
 

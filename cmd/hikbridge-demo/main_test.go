@@ -1,11 +1,14 @@
 package main
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -48,6 +51,14 @@ func TestWhatTheDemoTellsOfAMessage(t *testing.T) {
 		{"a verdict", "hikbridge/garage/result", `{"event_type":"accepted","id":"demo-1","action":"power_cycle"}`, "garage power cycle accepted"},
 		{"an outcome", "hikbridge/garage/result", `{"event_type":"done","action":"shutdown","reason":"safe","message":"It is off."}`, "garage shutdown done (safe): It is off."},
 		{"a result that can't be read", "hikbridge/garage/result", "OK", ""},
+		{"how mains is, at first", "hikbridge/bridge/mains/attributes", `{"status":"Mains is there."}`, ""},
+		{"mains is lost", "hikbridge/bridge/mains/attributes", `{"status":"Mains is gone."}`, "mains Mains is gone."},
+		{"the same, said again", "hikbridge/bridge/mains/attributes", `{"status":"Mains is gone."}`, ""},
+		{"what can't be read of mains", "hikbridge/bridge/mains/attributes", "OFF", ""},
+		{"the charge, at first", "hikbridge/bridge/ups_charge", "100", ""},
+		{"another charge", "hikbridge/bridge/ups_charge", "95", "bridge ups charge: 95 (was 100)"},
+		{"the runtime", "hikbridge/bridge/ups_runtime", "1710", ""},
+		{"another runtime", "hikbridge/bridge/ups_runtime", "1620", ""},
 		{"a plug's state", "tele/garage_plug/STATE", `{"Time":"x","POWER":"ON"}`, "garage plug: on"},
 		{"its figures", "tele/garage_plug/SENSOR", `{"Time":"x","ENERGY":{"Power":22,"Voltage":231}}`, "garage plug: 22.0 W"},
 		{"the same figures", "tele/garage_plug/SENSOR", `{"Time":"y","ENERGY":{"Power":22,"Voltage":231}}`, ""},
@@ -74,7 +85,10 @@ func TestWhatTheDemoTellsOfAMessage(t *testing.T) {
 func TestLinesKeepToTheWidth(t *testing.T) {
 	var out bytes.Buffer
 	tell := newTeller(&out)
-	tell.intro(loopback(anywhere()))
+	for _, name := range []string{storyShutdown, storyOutage} {
+		s, _ := storyNamed(name)
+		tell.intro(loopback(anywhere()), s)
+	}
 	tell.line("garage", strings.Repeat("lorem ipsum ", 30))
 	tell.block(row{"outcome", strings.Repeat("dolor sit ", 30)})
 	text := out.String()
@@ -102,7 +116,12 @@ func TestTheDiaryLeavesOutWhatIsPublished(t *testing.T) {
 	log.Info("command accepted", "action", "shutdown")
 	log.Debug("details")
 	log.Warn("the journal is full", "count", 3)
-	if got, want := strings.TrimSpace(out.String())[len("15:04:05  "):], "garage     the journal is full (count 3)"; got != want {
+	slog.New(newTeller(&out)).Info("mains", "reason", "low battery")
+	var got []string
+	for line := range strings.Lines(out.String()) {
+		got = append(got, strings.TrimSpace(line)[len("15:04:05  "):])
+	}
+	if want := []string{"garage     the journal is full (count 3)", "mains      low battery"}; !slices.Equal(got, want) {
 		t.Errorf("%q, want %q", got, want)
 	}
 }
@@ -164,7 +183,8 @@ func TestAValueIsWaitedForUntilItsLimit(t *testing.T) {
 
 // stage is a demo without bridge and broker.
 func stage(out *bytes.Buffer) *demo {
-	d := &demo{teller: newTeller(out), values: newValues(), garage: &place{name: "garage", recorder: nvrtest.New(quick(garageConfig())), outlet: true, cord: true},
+	shutdown, _ := storyNamed(storyShutdown)
+	d := &demo{story: shutdown, teller: newTeller(out), values: newValues(), ups: newUPS(), garage: &place{name: "garage", recorder: nvrtest.New(quick(garageConfig())), outlet: true, cord: true},
 		barn: &place{name: "barn", recorder: nvrtest.New(quick(barnConfig())), outlet: true, cord: true}}
 	d.chosen = d.garage
 	return d
@@ -189,6 +209,7 @@ func TestWhoPressesAKeyEndsTheStory(t *testing.T) {
 		{"until the end of input", "br\n", false, 0, []string{"about the barn now", "nothing happens by itself any more", "of the barn will say OK"}},
 		{"for good, if it stays", "r", true, time.Minute, []string{"of the garage will say OK"}},
 		{"until q", "rrq", true, 0, []string{"of the garage will say OK", "of the garage will obey"}},
+		{"with mains", "mlml", false, 0, []string{"Mains is gone", "is low.", "Mains is there again", "is low, and charges"}},
 		{"with the cord", "pp", false, 0, []string{"pulls the cord of the garage", "is in again"}},
 		{"but not with a wrong one", "x", false, 20 * time.Second, []string{"q quit"}},
 	}
@@ -234,6 +255,74 @@ func TestACordThatIsPulledCutsTheRecorder(t *testing.T) {
 		}
 		if p.feed(func() { p.outlet = true }); p.recorder.Power() != nvrtest.PowerBooting {
 			t.Errorf("with power again: %v", p.recorder.Power())
+		}
+	})
+}
+
+func TestTheBatteryDrainsAndCharges(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		u := newUPS()
+		defer u.server.Close()
+		conn, err := u.server.Dial(t.Context(), "", "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		answers := bufio.NewScanner(conn)
+		read := func(variable string) string {
+			fmt.Fprintf(conn, "GET VAR ups %s\n", variable)
+			answers.Scan()
+			return strings.Split(answers.Text(), `"`)[1]
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		go u.live(ctx)
+		for _, tt := range []struct {
+			name string
+			does func() bool
+			then time.Duration
+			want string
+		}{
+			{"full", nil, time.Minute, "OL 100 1800"},
+			{"mains is lost", u.toggle, drains - time.Second, "OB DISCHRG 100 1800"},
+			{"it drains", nil, 2 * time.Second, "OB DISCHRG 95 1710"},
+			{"it gets low", u.drain, 0, "OB DISCHRG LB 20 360"},
+			{"it is never empty", nil, time.Minute, "OB DISCHRG LB 10 180"},
+			{"mains is back", u.toggle, charges - time.Second, "OL CHRG LB 10 180"},
+			{"it charges", nil, 3 * charges, "OL CHRG 25 450"},
+			{"it is full again", nil, time.Hour, "OL 100 1800"},
+		} {
+			if tt.does != nil {
+				tt.does()
+			}
+			time.Sleep(tt.then)
+			synctest.Wait()
+			if got := read("ups.status") + " " + read("battery.charge") + " " + read("battery.runtime"); got != tt.want {
+				t.Errorf("%s: %s, want %s", tt.name, got, tt.want)
+			}
+		}
+	})
+}
+
+func TestWhoTakesPartInAnOutageLeavesMainsAsItIs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := stage(new(bytes.Buffer))
+		d.story, _ = storyNamed(storyOutage)
+		for _, topic := range []string{"garage/events", "barn/events"} {
+			d.values.set("hikbridge/"+topic, "online")
+		}
+		d.values.set("hikbridge/bridge/mains", "ON")
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		typed := make(chan byte)
+		go func() {
+			time.Sleep(10 * time.Second)
+			typed <- 'r'
+		}()
+		if err := d.direct(ctx, typed, false); err != nil {
+			t.Error(err)
+		}
+		if d.ups.mains {
+			t.Error("mains is there")
 		}
 	})
 }

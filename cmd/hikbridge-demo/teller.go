@@ -64,17 +64,22 @@ func (t *teller) print(first, text string) {
 }
 
 // intro says what is to be seen, and what is otherwise than at home.
-func (t *teller) intro(broker *net.TCPAddr) {
+func (t *teller) intro(broker *net.TCPAddr, s story) {
 	t.block(
-		row{"", "hikbridge on two simulated recorders, each behind a plug with a meter: a story of two minutes. q or Ctrl-C ends it."},
+		row{"", "hikbridge on two simulated recorders, each behind a plug with a meter, both on one UPS. " + s.about + " q or Ctrl-C ends it."},
+		row{"another", s.other},
 		row{"topics", fmt.Sprintf("mosquitto_sub -h %s -p %d -t 'hikbridge/#' -t 'homeassistant/#' -v", broker.IP, broker.Port)},
 		row{"join", "To see it in Home Assistant, start the demo with -listen 0.0.0.0:1883 and add the MQTT integration " +
 			"with this machine as broker."},
-		row{"shorter", fmt.Sprintf("Here a recorder halts %.0f s after it was told and boots in %.0f s; real ones need more. "+
-			"The bridge counts down for %.0f s instead of 10, and a recorder that said OK may go on answering for %.0f s instead of 90.",
-			(goesOn + flushes).Seconds(), boots.Seconds(), countdown.Seconds(), goingDown.Seconds())},
+		row{"shorter", fmt.Sprintf("Here a recorder halts %.0f s after it was told and boots in %.0f s, and a battery is full or empty within "+
+			"minutes; real ones need more. The bridge counts a shutdown by hand down for %.0f s instead of 10, a recorder that said OK may "+
+			"go on answering for %.0f s instead of 90, and %.0f s on battery ask for a shutdown instead of 5 minutes.",
+			(goesOn + flushes).Seconds(), boots.Seconds(), countdown.Seconds(), goingDown.Seconds(), onBattery.Seconds())},
 		row{"the same", "As at home are 15 s of silence and low power, 30 s more in which that must hold, " +
-			"15 s without power, and 20 s of answers after the boot."},
+			"15 s without power, and 20 s of answers after the boot. So are, when mains is lost, 10 s until that counts, " +
+			"5 s of countdown, 30 s of mains that end it, and 2 minutes of mains until recorders come back."},
+		row{"outages", "They shut one recorder down after the other, the garage's first (HIKBRIDGE_OUTAGE_PARALLEL=1); " +
+			"none has passed a drill (HIKBRIDGE_NVR_..._ANY_OUTAGE=true)."},
 		row{"plugs", "The garage's is switched off by an automation of the home, once Safe to cut power is on; " +
 			"the barn's by the bridge itself (CUT=proven)."},
 		row{"keys", keysText()},
@@ -87,6 +92,10 @@ func (t *teller) Enabled(_ context.Context, level slog.Level) bool { return leve
 func (t *teller) Handle(_ context.Context, r slog.Record) error {
 	if r.Message == "power state changed" || strings.HasPrefix(r.Message, "command ") {
 		return nil // what is published says the same
+	}
+	if r.Message == "mains" {
+		r.Attrs(func(a slog.Attr) bool { t.line("mains", a.Value.String()); return false })
+		return nil
 	}
 	who := "bridge"
 	var details []string
@@ -121,7 +130,7 @@ func (t *teller) WithAttrs(attrs []slog.Attr) slog.Handler {
 func (t *teller) WithGroup(string) slog.Handler { return t }
 
 // untold are topics, by their last level, whose changes would hide what happens.
-var untold = [...]string{"attributes", "last_message", "availability", "events", "idle", "expected_finish", "last_power_action", "last_boot"}
+var untold = [...]string{"attributes", "last_message", "availability", "events", "idle", "expected_finish", "last_power_action", "last_boot", "last_outage", "shutdown_planned_for", "ups_runtime"}
 
 // unknown is the value of what isn't known.
 const unknown = "None"
@@ -138,6 +147,8 @@ func describe(m message, states map[string]string) (who, text string) {
 		return describePlug(m, states)
 	case strings.HasPrefix(rest, "command/"):
 		return "", "" // its result says what it was
+	case rest == "bridge/mains/attributes":
+		return describeMains(m.payload, states)
 	}
 	who, entity, _ := strings.Cut(rest, "/")
 	entity = strings.ReplaceAll(strings.ReplaceAll(entity, "ch/", "camera "), "/", ", ")
@@ -162,6 +173,23 @@ func describe(m message, states map[string]string) (who, text string) {
 		return "", "" // the first values of everything would hide what happens, as would a pause in which nothing is asked
 	}
 	return who, fmt.Sprintf("%s: %s (was %s)", entity, payload, was)
+}
+
+// describeMains tells how mains is, when that changes; but for the first time, as
+// nothing has happened yet.
+func describeMains(payload []byte, states map[string]string) (who, text string) {
+	var told struct {
+		Status string `json:"status"`
+	}
+	was, known := states["mains status"]
+	if json.Unmarshal(payload, &told) != nil || told.Status == was {
+		return "", ""
+	}
+	states["mains status"] = told.Status
+	if !known {
+		return "", ""
+	}
+	return "mains", told.Status
 }
 
 // describePlug tells what a Tasmota says of its relay and its meter, when that
