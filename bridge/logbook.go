@@ -158,7 +158,9 @@ func lostPower(m power.Memory) bool {
 }
 
 // acts says that an action changes power: a check doesn't.
-func acts(a power.Action) bool { return a != power.Check && a != power.Plan }
+func acts(a power.Action) bool {
+	return a != power.Check && a != power.Plan && a != power.TestOutage
+}
 
 // continues adds what an entry tells of the action that runs.
 func (b *logBook) continues(e journalEntry) {

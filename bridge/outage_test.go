@@ -300,10 +300,16 @@ func TestABrokerThatIsGoneForTheWholeOutage(t *testing.T) {
 		h.nut.Status("OL")
 		time.Sleep(10 * time.Minute)
 		h.broker.Up()
-		h.reaches("attention", 10*time.Minute) // nothing was read of it before the request: a person must look
-		h.needs("unproven")
-		if n := len(h.plug.Offs()); n != 0 {
-			t.Errorf("%d OFFs without proof", n)
+		time.Sleep(10 * time.Second)
+		if h.state() != "attention" { // nothing was read for too long
+			t.Errorf("at first: %s", h.state())
+		}
+		h.reaches("running", 10*time.Minute)
+		if offs, ons := h.plug.Offs(), h.plug.Ons(); len(offs) != 1 || len(ons) != 1 {
+			t.Errorf("switched off %+v, on %+v", offs, ons)
+		}
+		if stops := h.recorder.Stops(); len(stops) != 1 || !stops[0].Clean {
+			t.Errorf("stops: %+v", stops)
 		}
 	})
 }

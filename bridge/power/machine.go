@@ -438,6 +438,9 @@ type Watch struct {
 func (m *Machine) Watch() Watch {
 	switch m.d.State {
 	case Running, Unreachable:
+		if m.cfg.Mains {
+			return Watch{SignIn: true, Poll: true, AskPlug: mainsGap}
+		}
 		return Watch{SignIn: true, Poll: true, AskPlug: time.Minute}
 	case Checking, CountingDown:
 		return Watch{SignIn: true, Poll: true, AskPlug: questionGap}

@@ -1081,6 +1081,9 @@ func TestWatchTells(t *testing.T) {
 		want power.Watch
 	}{
 		{"running", func() *bench { return running(t, nil) }, power.Watch{SignIn: true, Poll: true, AskPlug: minute}},
+		{"running, and outages", func() *bench {
+			return running(t, func(c *power.Config, _ *power.Memory) { c.Mains = true })
+		}, power.Watch{SignIn: true, Poll: true, AskPlug: 15 * time.Second}},
 		{"checking", func() *bench { b := running(t, nil); b.asks(power.Check); return b }, power.Watch{SignIn: true, Poll: true, AskPlug: 5 * time.Second}},
 		{"shutting down", func() *bench { b := running(t, nil); b.requested(power.Shutdown); return b }, power.Watch{Probe: true, AskPlug: 5 * time.Second}},
 		{"a restart before its request", func() *bench { b := running(t, nil); b.requested(power.Reboot); return b }, power.Watch{Probe: true, AskPlug: 5 * time.Second}},

@@ -124,7 +124,8 @@ const (
 	pulledSilence = 20 * time.Second // of silence under load: when it falls now, a cord was pulled
 	personLife    = 5 * time.Minute
 	baselineAge   = 10 * time.Minute
-	plugHeard     = 5 * time.Second // at most since the plug was heard, for an OFF
+	mainsGap      = 15 * time.Second // enough readings for a baseline, also if the broker is gone from the start of an outage to its deadline
+	plugHeard     = 5 * time.Second  // at most since the plug was heard, for an OFF
 	bypassedAfter = 15 * time.Second
 
 	unanswered     = time.Minute // until a running recorder is unreachable
