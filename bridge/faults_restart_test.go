@@ -654,7 +654,7 @@ func TestADiskThatNeverAnswersDoesNotKeepACancelBack(t *testing.T) {
 				if info, err := os.Stat(filepath.Join(h.config.StateDir, "alive")); err != nil || info.ModTime().Sub(hung) > 10*time.Second {
 					t.Errorf("a late touch tells of %v, the disk hung at %v: %v", info.ModTime(), hung, err)
 				}
-				time.Sleep(20 * time.Second)
+				time.Sleep(6 * time.Minute) // the journal is tried again
 				h.expect("after", map[string]string{"hikbridge/bridge/needs_attention": "OFF"})
 				if err := bridge.Healthy(h.config.StateDir); err != nil {
 					t.Error(err)

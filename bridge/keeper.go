@@ -23,6 +23,8 @@ const (
 	// lateAfter is how long a record may take until its effect isn't started any
 	// more without asking the machine again.
 	lateAfter = 2 * time.Second
+	// hangsAfter is how long it may take until it has failed.
+	hangsAfter = 30 * time.Second
 	// deadlineMoved is how much a battery's deadline must move to be told again.
 	deadlineMoved = 5 * time.Second
 )
@@ -53,6 +55,8 @@ type keeper struct {
 	journal *journal.Log
 	append  func([]byte) error // the journal's, but in some tests
 	damaged bool               // the journal, until a new one begins
+	written chan error         // what became of a record
+	hangs   bool               // the disk: one is still being written
 	size    int                // bytes appended since it was compacted
 	book    logBook
 	// verified is the first item of the verification that was written last.
@@ -93,7 +97,7 @@ func newKeeper(c RecorderConfig, s *site, client *nvr.Client) (*keeper, error) {
 	k := &keeper{
 		cfg: c, site: s, client: client, plug: p, mail: newMailbox(), began: time.Now().Add(-time.Second),
 		shown: newLatest(powerView{}), log: s.cfg.Log.With(keyRecorder, c.Name),
-		book: logBook{recorder: c.Name}, wake: -1,
+		book: logBook{recorder: c.Name}, wake: -1, written: make(chan error, 1),
 	}
 	k.gate = &gate{revoke: k.revoke}
 	return k, nil
@@ -107,7 +111,7 @@ func (k *keeper) run(ctx context.Context) {
 	defer timer.Stop()
 	k.commit(ctx, k.open())
 	defer func() {
-		if k.journal != nil {
+		if k.journal != nil && !k.hangs {
 			if err := k.journal.Close(); err != nil {
 				k.log.Error("the journal can't be closed", keyError, err)
 			}

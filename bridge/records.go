@@ -59,31 +59,18 @@ func orAppend(f func([]byte) error, log *journal.Log) func([]byte) error {
 	return log.Append
 }
 
+// errHangs: a disk doesn't answer.
+var errHangs = errors.New("the disk doesn't answer")
+
 // write makes a record durable.
 func (k *keeper) write(out power.Output) power.Commit {
 	e := k.entry(out)
-	content := e.encode()
 	began := time.Now()
-	var err error
-	switch {
-	case k.damaged && k.machine.Damaged():
-		err = journal.ErrDamaged
-	case k.damaged:
-		err = k.compact(e)
-	default:
-		if k.size > compactAt && k.compact(e) == nil { // else it can wait until the disk has room
-			break
-		}
-		if err = k.append(content); errors.Is(err, journal.ErrFull) {
-			err = k.compact(e)
-		}
-	}
-	if err != nil {
+	if err := k.durable(e, k.damaged && k.machine.Damaged()); err != nil {
 		k.log.Error("a record can't be written", keyError, err, keyReason, strings.Join(out.Record.What, "; "))
 		return power.Failed
 	}
 	k.damaged = false
-	k.size += len(content)
 	if e.Verification != nil {
 		k.verified = &e.Verification[0]
 	}
@@ -94,6 +81,45 @@ func (k *keeper) write(out power.Output) power.Commit {
 		return power.Late
 	}
 	return power.Durable
+}
+
+// durable appends a record, or compacts the journal. A disk that doesn't answer for half
+// a minute has failed until it does: what must not wait for it goes on without.
+func (k *keeper) durable(e journalEntry, damaged bool) error {
+	if k.hangs {
+		select {
+		case <-k.written: // the next record holds all that this one did
+			k.hangs = false
+		default:
+			return errHangs
+		}
+	}
+	go func() { k.written <- k.put(e, damaged) }()
+	select {
+	case err := <-k.written:
+		return err
+	case <-time.After(hangsAfter):
+		k.hangs = true
+		return errHangs
+	}
+}
+
+func (k *keeper) put(e journalEntry, damaged bool) error {
+	switch {
+	case damaged:
+		return journal.ErrDamaged
+	case k.damaged:
+		return k.compact(e)
+	case k.size > compactAt && k.compact(e) == nil: // else it can wait until the disk has room
+		return nil
+	}
+	content := e.encode()
+	err := k.append(content)
+	if errors.Is(err, journal.ErrFull) {
+		return k.compact(e)
+	}
+	k.size += len(content)
+	return err
 }
 
 // compact writes the journal anew: the log book and this record, which holds all

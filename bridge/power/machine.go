@@ -33,6 +33,7 @@ type Machine struct {
 	recorded     uint64     // number of the last record that was answered
 	lastMade     uint64     // number of the last record
 	broken       bool       // the last record couldn't be written
+	failedAt     Instant    // and when that was
 	provenAt     Instant    // since when the power proof stands
 	person       Instant    // a person's word
 	personNumber uint64     // of the silence it was about
@@ -207,6 +208,8 @@ func (m *Machine) step(now Instant) {
 func (m *Machine) finishStep() Output {
 	if m.out.Effect.Kind != NoEffect {
 		m.wakeAt(m.now.Mono)
+	} else if m.broken && len(m.notes) == 0 && m.after(m.failedAt, journalAgain) {
+		m.note("the journal is tried again")
 	}
 	if len(m.notes) > 0 {
 		m.d.Number++
@@ -344,7 +347,7 @@ func (m *Machine) committed(c Committed) {
 	}
 	// Late may come after the answer to a newer record, and its effect still waits.
 	if c.Number > m.recorded {
-		m.recorded, m.broken = c.Number, c.Commit == Failed
+		m.recorded, m.broken, m.failedAt = c.Number, c.Commit == Failed, m.now
 	}
 	pending := NoEffect
 	if c.Number == m.pendingIn {

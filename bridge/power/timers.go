@@ -153,6 +153,7 @@ const (
 	stillOnSilent  = 15 * time.Second
 	stillOnFor     = 30 * time.Minute
 	newJournal     = 10 * time.Minute
+	journalAgain   = 5 * time.Minute
 	quietStart     = 10 * time.Minute
 	observedOn     = 2 * time.Minute // of stable mains until an observing bridge switches on
 	startsWithin   = 5 * time.Minute
