@@ -225,6 +225,12 @@ func TestKeysPressButtonsAndQuit(t *testing.T) {
 	reach(t, out, []point{{"power cycle refused (plug)", 20 * time.Second}})
 	press("j")
 	reach(t, out, []point{{"outcome   refused (plug)", 10 * time.Second}})
+	press("m")
+	reach(t, out, []point{{"demo       Mains is gone", 10 * time.Second}, {"mains      Mains is gone, as UPS ups said", 10 * time.Second}})
+	press("l")
+	reach(t, out, []point{{"demo       The battery of the UPS is low.", 10 * time.Second}, {"bridge     ups charge: 20", 10 * time.Second}})
+	press("m")
+	reach(t, out, []point{{"demo       Mains is there again.", 10 * time.Second}, {"mains      Mains is there.", 10 * time.Second}})
 	press("q")
 	reach(t, out, []point{{"Goodbye", 10 * time.Second}})
 	keys.Close() // Wait also waits for who copies the input

@@ -71,15 +71,15 @@ func (t *teller) intro(broker *net.TCPAddr, s story) {
 		row{"topics", fmt.Sprintf("mosquitto_sub -h %s -p %d -t 'hikbridge/#' -t 'homeassistant/#' -v", broker.IP, broker.Port)},
 		row{"join", "To see it in Home Assistant, start the demo with -listen 0.0.0.0:1883 and add the MQTT integration " +
 			"with this machine as broker."},
-		row{"shorter", fmt.Sprintf("Here a recorder halts %.0f s after it was told and boots in %.0f s, and a battery is full or empty within "+
+		row{"shorter", fmt.Sprintf("Here a recorder halts %.0f s after it was told and boots in %.0f s, and a battery drains and charges within "+
 			"minutes; real ones need more. The bridge counts a shutdown by hand down for %.0f s instead of 10, a recorder that said OK may "+
 			"go on answering for %.0f s instead of 90, and %.0f s on battery ask for a shutdown instead of 5 minutes.",
 			(goesOn + flushes).Seconds(), boots.Seconds(), countdown.Seconds(), goingDown.Seconds(), onBattery.Seconds())},
 		row{"the same", "As at home are 15 s of silence and low power, 30 s more in which that must hold, " +
 			"15 s without power, and 20 s of answers after the boot. So are, when mains is lost, 10 s until that counts, " +
 			"5 s of countdown, 30 s of mains that end it, and 2 minutes of mains until recorders come back."},
-		row{"outages", "They shut one recorder down after the other, the garage's first (HIKBRIDGE_OUTAGE_PARALLEL=1); " +
-			"none has passed a drill (HIKBRIDGE_NVR_..._ANY_OUTAGE=true)."},
+		row{"outages", "One recorder is shut down after the other, the garage's first (OUTAGE_PARALLEL=1), " +
+			"although no drill was passed (ANY_OUTAGE=true)."},
 		row{"plugs", "The garage's is switched off by an automation of the home, once Safe to cut power is on; " +
 			"the barn's by the bridge itself (CUT=proven)."},
 		row{"keys", keysText()},
