@@ -31,6 +31,7 @@ const (
 	storyOutage   = "outage"
 )
 
+// storyNamed gives a story by the name that the command line has for it.
 func storyNamed(name string) (s story, ok bool) {
 	switch name {
 	case storyShutdown:

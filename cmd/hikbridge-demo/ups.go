@@ -22,7 +22,7 @@ const (
 // ups is the UPS that feeds both plugs, at a NUT server. Any goroutine may use it.
 type ups struct {
 	server  *bridgetest.NUT
-	changed chan struct{} // mains came or went: a step begins
+	changed chan struct{} // a step begins
 
 	mu     sync.Mutex
 	mains  bool
@@ -35,7 +35,7 @@ func newUPS() *ups {
 	return u
 }
 
-// change changes something, and lets the server tell it.
+// change changes something, lets the server tell it, and begins a step.
 func (u *ups) change(what func()) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
@@ -53,15 +53,15 @@ func (u *ups) change(what func()) {
 	u.server.Charge(u.charge)
 	u.server.Runtime(time.Duration(float64(fullRuntime) * u.charge / 100))
 	u.server.Status(status)
+	select {
+	case u.changed <- struct{}{}:
+	default: // live looks soon
+	}
 }
 
 // toggle lets mains go, or come back; it says whether it is there now.
 func (u *ups) toggle() (mains bool) {
 	u.change(func() { u.mains = !u.mains; mains = u.mains })
-	select {
-	case u.changed <- struct{}{}:
-	default:
-	}
 	return mains
 }
 
