@@ -150,7 +150,11 @@ func (r *recorder) withdraw() {
 
 // remember keeps what another start needs, if it changed.
 func (r *recorder) remember() {
-	if !r.plan.complete() || r.kept.equal(r.known) {
+	if !r.plan.complete() {
+		return
+	}
+	r.cares(time.Now())
+	if r.kept.equal(r.known) {
 		return
 	}
 	if err := r.known.save(r.site.cfg.StateDir, r.cfg.Name); err != nil {

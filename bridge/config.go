@@ -82,8 +82,11 @@ type RecorderConfig struct {
 	Fingerprint string
 	// Channels picks channels by their id as listed; empty means all.
 	Channels []string
-	Power    PowerConfig
-	Dial     DialFunc
+	// MaintenanceMonths is how long after its last full shutdown the recorder's
+	// maintenance is due; 0: never.
+	MaintenanceMonths int
+	Power             PowerConfig
+	Dial              DialFunc
 	// Resolve gives the addresses of a name; nil means net.DefaultResolver. Who
 	// brings a Dial brings it as well, if URL has a name.
 	Resolve func(ctx context.Context, host string) ([]string, error)

@@ -115,6 +115,7 @@ type logBook struct {
 	recorder string
 	finished []Action // oldest first
 	open     *Action
+	full     time.Time // when the last full shutdown began
 }
 
 // add takes in an entry.
@@ -209,6 +210,9 @@ func (b *logBook) end(at time.Time) {
 }
 
 func (b *logBook) keep(a Action) {
+	if a.full() {
+		b.full = a.Began
+	}
 	b.finished = append(b.finished, a)
 	b.finished = b.finished[max(0, len(b.finished)-maxActions):]
 }

@@ -24,6 +24,7 @@ type powerView struct {
 	Looked, Answers bool
 	Blockers        []Blocker
 	Last            *Action
+	Full            time.Time // last full shutdown in the log book
 	Drill           power.Learned
 	Support         string
 	Finish          time.Time
@@ -49,6 +50,7 @@ func (k *keeper) view(w power.Watch) powerView {
 		State: k.machine.State(), Why: k.machine.Why(), Sentence: clip(k.machine.Status()), Proof: k.machine.Proof(),
 		Needs: k.needs(), Looked: k.probes != nil && k.sight.last.Sight != "", Answers: k.sight.last.Sight == power.Alive,
 		Blockers: blockers(k.machine.Findings()), Drill: m.Learned, Support: k.supportWord(m), Finish: k.finish(m),
+		Full: k.book.full,
 	}
 	if a := k.book.last(); a != nil {
 		last := *a

@@ -60,6 +60,10 @@ type remembered struct {
 	Firmware     string `json:"firmware,omitempty"`
 	Hardware     string `json:"hardware,omitempty"`
 	Recorder     bool   `json:"recorder"`
+	// Since is when it was known first. FullShutdown is when it was shut down last
+	// and came back, which may have left the log book.
+	Since        time.Time `json:"since,omitzero"`
+	FullShutdown time.Time `json:"full_shutdown,omitzero"`
 
 	Channels []rememberedChannel `json:"channels,omitempty"`
 	Disks    []rememberedDisk    `json:"disks,omitempty"`

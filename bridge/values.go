@@ -86,6 +86,7 @@ func (r *recorder) recorderValues() map[string]value {
 		v[discovery.KeyConnection] = value{state: onOff(l.answers)}
 	}
 	r.powerValues(v)
+	r.careValues(v, time.Now())
 	v[discovery.KeyEventStream] = r.streamValue()
 	r.eventValues(v, "", r.known.Events)
 	if !r.stream.told.IsZero() {

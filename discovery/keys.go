@@ -58,6 +58,8 @@ const (
 	KeyBlockers        = "blockers"
 	KeyLastPowerAction = "last_power_action"
 	KeyLastDrill       = "last_passed_drill"
+	KeyLastFull        = "last_full_shutdown"
+	KeyMaintenanceDue  = "maintenance_due"
 	KeyShutdownSupport = "shutdown_support"
 	KeyProof           = "proof"
 

@@ -1,6 +1,7 @@
 package power
 
 import (
+	"fmt"
 	"slices"
 	"time"
 )
@@ -86,6 +87,7 @@ type Circumstances struct {
 	MeterFresh  bool
 	Witness     bool
 	Often       bool // more than one shutdown in 24 h, or three in seven days
+	Daily       int  // days of the last seven with a shutdown at about this time of day
 	DrillNeeded bool // the owner lets no outage act without a passed drill
 }
 
@@ -186,7 +188,11 @@ func Preflight(f Facts, c Circumstances) []Finding {
 	if outage {
 		worn = Info
 	}
-	if c.Often {
+	switch {
+	case c.Often && c.Daily >= dailyDays:
+		add(worn, "often", fmt.Sprintf("The recorder was shut down at about this time on %d of the last 7 days.", c.Daily),
+			"A shutdown every day wears its disks, which are made to run all the time: each one stops and starts their motors, and nothing is recorded meanwhile. Take the schedule away and let it run.", "")
+	case c.Often:
 		add(worn, "often", "The recorder was shut down in the last 24 hours already, or three times in the last 7 days.", "Frequent shutdowns wear disks; let it run.", "")
 	}
 	if f.RuntimeShort.Told == Yes {

@@ -67,6 +67,41 @@ func TestARequestThatDidntReachTheRecorderIsNoShutdown(t *testing.T) {
 	}
 }
 
+func TestAScheduleIsCalledOne(t *testing.T) {
+	day := 24 * time.Hour
+	for _, row := range []struct {
+		name string
+		ages []time.Duration
+		want string
+	}{
+		{"three nights", []time.Duration{day, 2 * day, 3 * day}, "about this time on 3 of the last 7 days"},
+		{"an hour earlier or later", []time.Duration{day - time.Hour, 2*day + time.Hour, 5 * day}, "about this time on 3 of the last 7 days"},
+		{"every night", []time.Duration{day, 2 * day, 3 * day, 4 * day, 5 * day, 6 * day, 7*day - time.Second}, "about this time on 7 of the last 7 days"},
+		{"twice in one night", []time.Duration{day - time.Minute, day + time.Minute, 2 * day}, "three times in the last 7 days"},
+		{"at other times", []time.Duration{day - 61*time.Minute, 2 * day, 3 * day}, "in the last 24 hours already"},
+		{"today, several times", []time.Duration{0, time.Minute, 20 * time.Minute}, "in the last 24 hours already"},
+		{"one a week ago", []time.Duration{day, 2 * day, 7 * day}, ""},
+		{"one by a clock that was ahead", []time.Duration{time.Minute, 2 * day, 3 * day, -day}, "in the last 24 hours already"},
+	} {
+		b := running(t, func(_ *power.Config, d *power.Memory) {
+			for _, age := range row.ages {
+				d.Shutdowns = append(d.Shutdowns, epoch.Add(day+6*time.Minute-age))
+			}
+		})
+		b.asks(power.Check)
+		b.collected(b.facts())
+		got := ""
+		for _, f := range b.m.Findings() {
+			if f.ID == "often" {
+				got = f.Text
+			}
+		}
+		if !strings.Contains(got, row.want) || (got == "") != (row.want == "") {
+			t.Errorf("%s: %q", row.name, got)
+		}
+	}
+}
+
 func TestOften(t *testing.T) {
 	day := 24 * time.Hour
 	for _, row := range []struct {

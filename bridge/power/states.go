@@ -180,7 +180,7 @@ func (m *Machine) circumstances() Circumstances {
 	return Circumstances{
 		Action: action, Low: m.low(), Serial: m.d.Serial, Learned: m.d.Learned, Plug: m.cfg.Plug,
 		MeterFresh: m.baseline(baselineAge) > 0, Witness: m.cfg.Witness,
-		Often: m.often(), DrillNeeded: !m.cfg.AnyOutage,
+		Often: m.often(), Daily: m.daily(), DrillNeeded: !m.cfg.AnyOutage,
 	}
 }
 
@@ -200,6 +200,21 @@ func (m *Machine) often() bool {
 		}
 	}
 	return day >= 1 || week >= 3
+}
+
+// daily counts the days of the last week on which it was shut down at about this time
+// of day: a schedule, and no person.
+func (m *Machine) daily() (days int) {
+	var seen [8]bool
+	for _, t := range m.d.Shutdowns {
+		age := m.now.Wall.Sub(t)
+		day := age.Round(24 * time.Hour)
+		if n := int(day / (24 * time.Hour)); age < 7*24*time.Hour && n > 0 && (age-day).Abs() <= sameTime && !seen[n] {
+			seen[n] = true
+			days++
+		}
+	}
+	return days
 }
 
 // collected judges facts.

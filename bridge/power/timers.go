@@ -139,6 +139,8 @@ const (
 	sendFor        = 30 * time.Second
 	busyAgain      = 20 * time.Second
 	sameAgain      = 2 * time.Minute
+	sameTime       = time.Hour // of day, at most: an owner's clock may have been put meanwhile
+	dailyDays      = 3         // with it that a schedule makes, in the seven that count
 	freshCheck     = 10 * time.Minute
 	owedUnproven   = 5 * time.Minute
 	owedPresumed   = 20 * time.Minute

@@ -93,7 +93,7 @@ func TestOneRecorderNeedsFourVariables(t *testing.T) {
 	want := settings{level: slog.LevelInfo, Config: bridge.Config{
 		Recorders: []bridge.RecorderConfig{{
 			Name: "nvr", URL: "http://192.0.2.10", Username: "viewer", Password: secretText, TLS: "verify",
-			Power: bridge.PowerConfig{Cut: "never"}}},
+			MaintenanceMonths: 12, Power: bridge.PowerConfig{Cut: "never"}}},
 		Broker: bridge.BrokerConfig{URL: "mqtt://192.0.2.5"},
 		Topic:  "hikbridge", DiscoveryPrefix: "homeassistant", BirthTopic: "homeassistant/status",
 		OffDelay: bridge.DefaultOffDelay, PictureInterval: bridge.DefaultPictureInterval,
@@ -108,10 +108,10 @@ func TestOneRecorderNeedsFourVariables(t *testing.T) {
 }
 
 func TestSeveralRecordersKeepTheOrderOfTheirNames(t *testing.T) {
-	s := judge(t, several("HIKBRIDGE_NVR_BACK_YARD_CHANNELS=1, 2,ip3"))
+	s := judge(t, several("HIKBRIDGE_NVR_BACK_YARD_CHANNELS=1, 2,ip3", "HIKBRIDGE_NVR_BACK_YARD_MAINTENANCE_MONTHS=0"))
 	want := []bridge.RecorderConfig{
 		{Name: "garage", URL: "http://192.0.2.10", Username: "viewer", Password: secretText, TLS: "verify",
-			Power: bridge.PowerConfig{Cut: "never"}},
+			MaintenanceMonths: 12, Power: bridge.PowerConfig{Cut: "never"}},
 		{Name: "back-yard", URL: "https://192.0.2.11:8443", Username: "other", Password: secretText, TLS: "verify",
 			Channels: []string{"1", "2", "ip3"}, Power: bridge.PowerConfig{Cut: "never"}},
 	}

@@ -9,9 +9,10 @@ import (
 )
 
 const (
-	mainsPrefix = namespace + "MAINS_"
-	upsVariable = namespace + "UPS"
-	upsPrefix   = upsVariable + "_"
+	mainsPrefix  = namespace + "MAINS_"
+	upsVariable  = namespace + "UPS"
+	upsPrefix    = upsVariable + "_"
+	outagePrefix = namespace + "OUTAGE_"
 
 	longestOutage = 24 * time.Hour
 	mostParallel  = 64
@@ -47,9 +48,9 @@ func (r *reader) mains() (c bridge.MainsConfig) {
 	}
 	c.OnBattery = r.outageTime("AFTER", v.After)
 	c.Deadline = r.outageTime("DEADLINE", v.Deadline)
-	c.Charge = r.whole("CHARGE", v.Charge, 1, 99)
-	c.Floor = r.whole("RETURN_CHARGE", v.ReturnCharge, 1, 100)
-	c.Parallel = r.whole("PARALLEL", v.Parallel, 1, mostParallel)
+	c.Charge = r.whole(outagePrefix+"CHARGE", v.Charge, 1, 99)
+	c.Floor = r.whole(outagePrefix+"RETURN_CHARGE", v.ReturnCharge, 1, 100)
+	c.Parallel = r.whole(outagePrefix+"PARALLEL", v.Parallel, 1, mostParallel)
 	return c
 }
 
@@ -65,16 +66,16 @@ func (r *reader) mainsUnused() {
 func (r *reader) outageTime(name, value string) time.Duration {
 	d, err := time.ParseDuration(value)
 	if err != nil || d < time.Second || d > longestOutage {
-		r.wrong(namespace+"OUTAGE_"+name, "must be a time from 1s to 24h, as in 90s or 10m")
+		r.wrong(outagePrefix+name, "must be a time from 1s to 24h, as in 90s or 10m")
 		return 0
 	}
 	return d
 }
 
-func (r *reader) whole(name, value string, least, most int) int {
+func (r *reader) whole(variable, value string, least, most int) int {
 	n, err := strconv.Atoi(value)
 	if err != nil || n < least || n > most {
-		r.wrong(namespace+"OUTAGE_"+name, "must be a whole number from %d to %d", least, most)
+		r.wrong(variable, "must be a whole number from %d to %d", least, most)
 		return 0
 	}
 	return n

@@ -113,6 +113,8 @@ func TestPlugs(t *testing.T) {
 		{"with one it can", []string{"PLUG=free", "PLUG_COMMAND_TOPIC=a", "CUT=proven"}, nil},
 		{"another word for cutting", []string{"PLUG=tasmota:x", "CUT=" + secretText}, []string{"CUT: must be never, proven or presumed"}},
 		{"a meter is there or not", []string{"PLUG=free", "PLUG_STATE_TOPIC=a", "PLUG_METER=maybe"}, []string{"PLUG_METER: must be true or false"}},
+		{"months that are none", []string{"MAINTENANCE_MONTHS=yearly"}, []string{"MAINTENANCE_MONTHS: must be a whole number from 0 to 120"}},
+		{"too many months", []string{"MAINTENANCE_MONTHS=121"}, []string{"MAINTENANCE_MONTHS: must be a whole number from 0 to 120"}},
 		{"an outage, too", []string{"ANY_OUTAGE=1"}, []string{"ANY_OUTAGE: must be true or false"}},
 		{"topics are no filters", []string{"PLUG=free", "PLUG_STATE_TOPIC=a/#", "PLUG_POWER_TOPIC=a/+", "PLUG_COMMAND_TOPIC=/a", "PLUG_ASK_TOPIC=a//b"},
 			[]string{"PLUG_STATE_TOPIC: must not hold + or #", "PLUG_POWER_TOPIC: must not hold + or #",

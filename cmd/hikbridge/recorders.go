@@ -14,6 +14,8 @@ const (
 	tlsPin      = "pin"
 	tlsInsecure = "insecure"
 	tlsLegacy   = "legacy"
+
+	mostMonths = 120
 )
 
 // recorders reads the recorders of either form: one without a name, or several.
@@ -75,6 +77,7 @@ func (r *reader) recorder(name, prefix string) (c bridge.RecorderConfig, address
 	c.Fingerprint = r.fingerprint(prefix, v.Fingerprint)
 	c.TLS = r.tls(prefix, v, strings.HasPrefix(c.URL, "http://"))
 	c.Channels = r.channels(prefix+"CHANNELS", v.Channels)
+	c.MaintenanceMonths = r.whole(prefix+"MAINTENANCE_MONTHS", v.Maintenance, 0, mostMonths)
 	c.Power = r.power(prefix, v, a)
 	return c, address
 }

@@ -36,6 +36,7 @@ type recorderVariables struct {
 	TLS          string        `env:"TLS" default:"verify" desc:"for https: verify (as a browser does), pin (only the certificate with the fingerprint below), insecure (any certificate), legacy (any certificate or the pinned one, and the old TLS of old devices)"`
 	Fingerprint  string        `env:"TLS_FINGERPRINT" desc:"SHA-256 of the recorder's certificate, 64 hexadecimal digits, colons allowed; alone it means pin. hikbridge check shows it"`
 	Channels     string        `env:"CHANNELS" default:"all" desc:"channels to show, as in 1,2,5, by their numbers on the recorder"`
+	Maintenance  string        `env:"MAINTENANCE_MONTHS" envDefault:"12" desc:"months after its last full shutdown at which Maintenance due turns on; 0: never"`
 
 	Plug             string `env:"PLUG" default:"none" desc:"the plug that feeds the recorder: tasmota:TOPIC, shelly1:ID, shelly2:PREFIX, zigbee2mqtt:NAME, relay (any plug of Home Assistant, relayed to hikbridge/plug/nvr/state and power), or free (the variables below describe it). It is read, and switched on when the recorder is to come back"`
 	PlugStateTopic   string `env:"PLUG_STATE_TOPIC" desc:"free: topic that tells whether the plug is on; with other plugs this and the next replace what they usually do"`
