@@ -70,9 +70,11 @@ func Check(ctx context.Context, c Config) Report {
 		r.add("state", "directory", ResultOK, c.StateDir, "")
 	}
 	r.checkBroker(ctx, c)
+	r.checkMains(ctx, c)
 	for _, rc := range c.Recorders {
 		if err != nil {
 			r.add("recorder "+rc.Name, "sign-in", ResultUnknown, "not tried: the login budget is in the state directory", "")
+			r.checkOutage(c, rc, standing{})
 			continue
 		}
 		r.checkRecorder(ctx, c, rc)
@@ -101,6 +103,7 @@ type recorderCheck struct {
 	*Report
 	subject string
 	client  *nvr.Client
+	stands  standing
 }
 
 func (r *Report) checkRecorder(ctx context.Context, c Config, rc RecorderConfig) {
@@ -123,7 +126,10 @@ func (r *Report) checkRecorder(ctx context.Context, c Config, rc RecorderConfig)
 	if rec.signIn(ctx) && rec.identity(ctx, c, rc) {
 		rec.documents(ctx, rc)
 		rec.rights(ctx)
+	} else {
+		rec.stands.no, rec.stands.advice = "it can't be used as it is", "See above."
 	}
+	rec.checkOutage(c, rc, rec.stands)
 }
 
 func (r *recorderCheck) note(check, result, text string) { r.add(r.subject, check, result, text, "") }
@@ -160,6 +166,7 @@ func (r *recorderCheck) identity(ctx context.Context, c Config, rc RecorderConfi
 		r.failed("identity", &strangerError{expected: known.Serial, found: i.Serial, name: rc.Name})
 		return false
 	}
+	r.stands.firmware = i.Firmware
 	r.note("identity", ResultOK, fmt.Sprintf("%s, firmware %s, serial number %s", i.Model, i.Firmware, i.Serial))
 	return true
 }
@@ -281,17 +288,27 @@ func (r *recorderCheck) tell(check string, t task, text string, err error) {
 
 // rightNames are the names of the recorder's menus for its rights.
 var rightNames = map[string]string{
-	"logOrStateCheck":   "Remote: Log Search / Interrogate Working Status",
-	"parameterConfig":   "Remote: Parameters Settings",
-	"restartOrShutdown": "Remote: Shutdown / Reboot",
-	"preview":           "Remote: Live View",
-	"playBack":          "Remote: Playback",
-	"alarmOutOrUpload":  rightEvents,
+	"logOrStateCheck":  "Remote: Log Search / Interrogate Working Status",
+	"parameterConfig":  "Remote: Parameters Settings",
+	rightToShutDown:    "Remote: Shutdown / Reboot",
+	"preview":          "Remote: Live View",
+	"playBack":         "Remote: Playback",
+	"alarmOutOrUpload": rightEvents,
 }
+
+const (
+	rightToShutDown = "restartOrShutdown"
+	adviceRights    = "Tick them for this user on the recorder (System > User > Permission)."
+)
 
 const rightEvents = "Remote: Notify Surveillance Center / Trigger Alarm Output"
 
+// rights also tells what keeps an outage from shutting the recorder down.
 func (r *recorderCheck) rights(ctx context.Context) {
+	s := &r.stands
+	if r.client.RefusedShutdown() != nil {
+		s.no, s.advice = "it refuses to be shut down from outside", "Shut it down in its own menu."
+	}
 	rights, err := r.client.Rights(ctx)
 	if err != nil {
 		r.failed("rights", err)
@@ -305,12 +322,15 @@ func (r *recorderCheck) rights(ctx context.Context) {
 			unknown++
 		case !right.Granted.Value:
 			missing = append(missing, rightNames[right.Name])
+			if right.Name == rightToShutDown {
+				s.no, s.advice = "the account may not shut it down", adviceRights
+			}
 		}
 	}
 	switch {
 	case len(missing) > 0:
 		r.add(r.subject, "rights", ResultWarning, "missing: "+strings.Join(missing, "; "),
-			"Tick them for this user on the recorder (System > User > Permission).")
+			adviceRights)
 	case unknown > 0:
 		r.note("rights", ResultUnknown, "the recorder doesn't tell this account its rights")
 	default:

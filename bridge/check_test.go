@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"hikbridge/bridge"
+	"hikbridge/bridge/bridgetest"
 	"hikbridge/nvr/nvrtest"
 )
 
@@ -90,6 +91,158 @@ func TestCheckTellsWhatIsWrongAndWhatToDo(t *testing.T) {
 			})
 		})
 	}
+}
+
+func TestCheckTellsWhatTheSourcesOfMainsSay(t *testing.T) {
+	topic := bridge.MainsConfig{Topic: "home/mains", Present: "on", Lost: "off"}
+	tells := func(payload string, retained bool) func(*home) {
+		return func(h *home) {
+			h.config.Mains = topic
+			h.broker.Publish("home/mains", []byte(payload), retained)
+		}
+	}
+	nut := func(change func(*home)) func(*home) {
+		return func(h *home) {
+			h.nut = h.battery()
+			change(h)
+		}
+	}
+	for _, row := range []struct {
+		name                        string
+		prepare                     func(*home)
+		check, result, text, advice string
+		failed                      bool
+	}{
+		{"mains", tells(" On ", true), "topic home/mains", "ok", `says "On": mains is there`, "", false},
+		{"no mains", tells("off", true), "topic home/mains", "warning", `says "off": mains is lost`, "exchange HIKBRIDGE_MAINS_PRESENT", false},
+		{"neither", tells("unavailable", true), "topic home/mains", "warning", `says "unavailable", which is neither "on" nor "off"`, "Look at the sensor", false},
+		{"too much", tells(strings.Repeat("x", 300), true), "topic home/mains", "warning", "says \"" + strings.Repeat("x", 40) + "…\"", "", false},
+		{"nothing retained", tells("on", false), "topic home/mains", "warning", "nothing is retained there", "publish it retained", false},
+		{"a topic that may not be read", func(h *home) {
+			tells("on", true)(h)
+			h.broker.RefuseSubscription("home/mains")
+		}, "topic home/mains", "failed", "the broker refused the subscription", "ACL", true},
+		{"no broker", func(h *home) {
+			h.config.Mains = topic
+			h.broker.Down()
+		}, "topic home/mains", "failed", "can't be read", "Look at the broker", true},
+		{"a UPS on line", nut(func(h *home) { h.nut.Status("OL CHRG") }), "UPS ups", "ok", "status OL CHRG, charge 100 %, runtime 30 minutes: mains is there", "", false},
+		{"a UPS on battery", nut(func(h *home) { h.nut.Status("OB"); h.nut.Charge(61); h.nut.Runtime(time.Minute) }), "UPS ups", "warning", "status OB, charge 61 %, runtime 1 minute: it runs on battery", "", false},
+		{"a UPS that doesn't tell", nut(func(h *home) { h.nut.Status("BYPASS") }), "UPS ups", "warning", "doesn't tell whether there is mains", "driver", false},
+		{"a UPS without a status", nut(func(h *home) { h.nut.Status("") }), "UPS ups", "failed", "", "Correct HIKBRIDGE_UPS", true},
+		{"a UPS that tells no charge", nut(func(h *home) { h.nut.Set("battery.charge", "") }), "UPS ups", "warning", "isn't believed until its battery is low", "second source", false},
+		{"the same beside a topic", nut(func(h *home) {
+			h.nut.Set("battery.charge", "")
+			h.config.Mains.Topic, h.config.Mains.Present, h.config.Mains.Lost = "home/mains", "on", "off"
+		}), "UPS ups", "warning", "needs the topic's word, too", "", false},
+		{"an old battery", nut(func(h *home) { h.nut.Status("OL RB") }), "UPS ups", "warning", "it wants a new battery", "Replace", false},
+		{"another name", nut(func(h *home) { h.config.Mains.UPS = "rack" }), "UPS rack", "failed", "the server has no UPS of this name", "Correct the name in HIKBRIDGE_UPS; the server has: ups.", true},
+		{"another name, and the names aren't told", nut(func(h *home) {
+			h.config.Mains.UPS = "rack"
+			h.nut.Fault(bridgetest.NUTDenied, "LIST")
+		}), "UPS rack", "failed", "no UPS of this name", "Correct HIKBRIDGE_UPS, or look at the NUT server", true},
+		{"no server", nut(func(h *home) { h.nut.Fault(bridgetest.NUTDown, "") }), "UPS ups", "failed", "can't be reached", "look at the NUT server", true},
+		{"a server that is silent", nut(func(h *home) { h.nut.Fault(bridgetest.NUTSilent, "") }), "UPS ups", "failed", "no answer in time", "look at the NUT server", true},
+		{"a dead driver", nut(func(h *home) { h.nut.Fault(bridgetest.NUTDriverDead, "GET") }), "UPS ups", "failed", "the driver of the UPS isn't connected", "", true},
+		{"none", func(*home) {}, "topic home/mains", "", "", "", false},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				h := &home{world: newWorld(t, map[string]nvrtest.Config{"garage": {}})}
+				row.prepare(h)
+				report := bridge.Check(t.Context(), h.config)
+				f := finding(report, "mains", row.check)
+				if f.Result != row.result || !strings.Contains(f.Text, row.text) || !strings.Contains(f.Advice, row.advice) || report.OK() == row.failed {
+					t.Errorf("OK %v, finding %+v in %+v", report.OK(), f, report)
+				}
+				if outage := finding(report, "recorder garage", "outage"); (outage.Result == "") != (row.result == "") {
+					t.Errorf("%+v", outage)
+				}
+			})
+		})
+	}
+}
+
+func TestCheckTellsWhetherAnOutageWouldShutItDown(t *testing.T) {
+	ran := func(h *home) { // it is known, and no drill was passed
+		h.start()
+		time.Sleep(2 * time.Minute)
+		h.stop()
+	}
+	for _, row := range []struct {
+		name                 string
+		prepare              func(*home)
+		result, text, advice string
+	}{
+		{"never started", func(*home) {}, "warning", "not shut down: no drill was passed on this firmware, and a topic doesn't tell", "Do a shutdown drill"},
+		{"no drill", ran, "warning", "not shut down: no drill was passed", "set ANY_OUTAGE=true"},
+		{"no drill, and a UPS", func(h *home) {
+			ran(h)
+			h.nut = h.battery()
+		}, "warning", "shut down only at low battery", "Do a shutdown drill"},
+		{"no drill is needed", func(h *home) { h.config.Recorders[0].Power.AnyOutage = true }, "ok", "shut down, drill or not", ""},
+		{"a missing right", func(h *home) {
+			h.config.Recorders[0].Power.AnyOutage = true
+			h.recorder.SetRights(nvrtest.Rights{Lacks: []string{"restartOrShutdown"}})
+		}, "warning", "not shut down now: the account may not shut it down", "User > Permission"},
+		{"a wrong password", func(h *home) { h.recorder.SetPassword("canary-x") }, "warning", "not shut down now: it can't be used", "See above"},
+		{"the switch is off", func(h *home) {
+			h.config.Recorders[0].Power.AnyOutage = true
+			h.start()
+			time.Sleep(time.Minute)
+			h.toggle("OFF")
+			h.stop()
+		}, "warning", "not shut down now: Automatic shutdown is switched off", "in Home Assistant"},
+		{"a damaged journal", func(h *home) {
+			ran(h)
+			if err := os.WriteFile(journalFile(h), []byte("no journal at all, but long enough"), 0o600); err != nil {
+				h.t.Fatal(err)
+			}
+		}, "warning", "not shut down now: its journal can't be read", "Status"},
+		{"beside a running bridge", func(h *home) {
+			h.start()
+			time.Sleep(time.Minute)
+		}, "warning", "not shut down: no drill was passed", ""},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				h := &home{world: newWorld(t, map[string]nvrtest.Config{"garage": {}})}
+				h.recorder = h.recorders["garage"]
+				h.config.Mains = bridge.MainsConfig{Topic: "home/mains", Present: "on", Lost: "off"}
+				h.mains("on")
+				row.prepare(h)
+				report := bridge.Check(t.Context(), h.config)
+				if f := finding(report, "recorder garage", "outage"); f.Result != row.result || !strings.Contains(f.Text, row.text) || !strings.Contains(f.Advice, row.advice) {
+					t.Errorf("%+v in %+v", f, report)
+				}
+				if off := finding(report, "mains", "automatic shutdown").Result != ""; off != strings.Contains(row.text, "Automatic shutdown") {
+					t.Errorf("%+v", report)
+				}
+			})
+		})
+	}
+}
+
+func TestCheckKnowsOfAPassedDrill(t *testing.T) {
+	inHome(t, homeSetup{}, func(t *testing.T, h *home) {
+		h.config.Mains = bridge.MainsConfig{Topic: "home/mains", Present: "on", Lost: "off"}
+		h.drills()
+		h.reaches("off", 20*time.Minute)
+		h.reaches("running", 5*time.Minute)
+		time.Sleep(time.Minute)
+		outage := func() bridge.Finding {
+			return finding(bridge.Check(t.Context(), h.config), "recorder garage", "outage")
+		}
+		running := outage()
+		h.stop()
+		if f := outage(); f != running || f.Result != "ok" || !strings.Contains(f.Text, "a drill was passed on "+time.Now().Format(time.DateOnly)) {
+			t.Errorf("%+v, while it ran %+v", f, running)
+		}
+		h.recorder.SetFirmware("V4.63.100")
+		if f := outage(); f.Result != "warning" || !strings.Contains(f.Text, "no drill was passed on this firmware") {
+			t.Errorf("with other firmware: %+v", f)
+		}
+	})
 }
 
 func TestCheckTellsTheFingerprintToPin(t *testing.T) {

@@ -23,6 +23,7 @@ const (
 	upsDeadAfter = 15 * time.Second
 	// outageVersion is that of the outage journal's records.
 	outageVersion = 1
+	outageJournal = "outage.journal"
 )
 
 // outage runs the outage rule of package power for the whole site: it hears the
@@ -97,7 +98,7 @@ type battery struct {
 type automatic bool
 
 func newOutage(c Config, keepers []*keeper) (*outage, error) {
-	o := &outage{cfg: c.Mains, log: c.Log, path: filepath.Join(c.StateDir, "outage.journal"), keepers: keepers,
+	o := &outage{cfg: c.Mains, log: c.Log, path: filepath.Join(c.StateDir, outageJournal), keepers: keepers,
 		mail: newMailbox(), said: newLatest(topicWord{}), began: time.Now().Add(-time.Second), shown: newLatest(outageView{}),
 		topic: -1, server: -1, wake: -1, written: make(chan error, 1)}
 	n := 0
@@ -200,14 +201,18 @@ func (o *outage) receive(m any) {
 // hearTopic takes in what the MQTT source says. It doesn't wait; a flood costs no
 // memory.
 func (o *outage) hearTopic(m mqtt.Incoming) {
-	heard := power.Heard{Source: o.topic, Supply: power.SupplyUnknown, Retained: m.Retained}
-	switch text := strings.TrimSpace(string(m.Payload)); {
-	case strings.EqualFold(text, o.cfg.Present):
-		heard.Supply = power.OnMains
-	case strings.EqualFold(text, o.cfg.Lost):
-		heard.Supply = power.OnBattery
+	o.said.set(topicWord{power.Heard{Source: o.topic, Supply: o.cfg.supply(string(m.Payload)), Retained: m.Retained}, time.Now()})
+}
+
+// supply is what a payload of the topic says.
+func (c MainsConfig) supply(payload string) power.Supply {
+	switch text := strings.TrimSpace(payload); {
+	case strings.EqualFold(text, c.Present):
+		return power.OnMains
+	case strings.EqualFold(text, c.Lost):
+		return power.OnBattery
 	}
-	o.said.set(topicWord{heard, time.Now()})
+	return power.SupplyUnknown
 }
 
 // brokerLost says that the MQTT source can't be heard.

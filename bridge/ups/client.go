@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode"
@@ -110,11 +111,29 @@ func (c *Client) Commands(ctx context.Context) ([]string, error) {
 	if s.denied != nil {
 		return nil, c.named(ctx, s.denied)
 	}
-	names, err := s.commands()
+	names, err := s.list("CMD", c.ups)
 	if err != nil {
 		return nil, c.named(ctx, err)
 	}
 	return names, nil
+}
+
+// Names are those of all UPSes that the server has, in its order, for a person who
+// doesn't know them. Those that New would refuse are left out.
+func (c *Client) Names(ctx context.Context) ([]string, error) {
+	s, err := c.open(ctx)
+	if err != nil {
+		return nil, c.named(ctx, err)
+	}
+	defer s.close()
+	names, err := s.list("UPS")
+	if err != nil {
+		return nil, c.named(ctx, s.because(err))
+	}
+	return slices.DeleteFunc(names, func(name string) bool {
+		told := c.password != "" && strings.Contains(name, c.password) // a server could repeat it
+		return told || name == "" || len(name) > maxName || strings.ContainsFunc(name, notInNames)
+	}), nil
 }
 
 // named says which UPS an error is of. Where ctx has ended that is the reason.

@@ -9,5 +9,5 @@ var (
 // The bounds.
 const (
 	MaxLine     = maxLine
-	MaxCommands = maxCommands
+	MaxCommands = maxListed
 )

@@ -17,8 +17,9 @@ const (
 	answerTimeout = 5 * time.Second
 	// maxLine is in bytes; NUT's own client takes lines of 512.
 	maxLine = 1024
-	// maxCommands is far more than a UPS with many outlets has.
-	maxCommands = 500
+	// maxListed is far more commands than a UPS with many outlets has, and UPSes than a
+	// server.
+	maxListed = 500
 	// listenFor is how long a kept connection is listened to before it is used.
 	listenFor = time.Millisecond
 )
@@ -128,29 +129,30 @@ func (s *session) variable(name string) (string, error) {
 	return answer[3], nil
 }
 
-func (s *session) commands() ([]string, error) {
-	if _, err := s.send("LIST", "CMD", s.client.ups); err != nil {
+// list asks for the names of what there is: lines of three words that begin with what.
+func (s *session) list(what ...string) ([]string, error) {
+	if _, err := s.send(append([]string{"LIST"}, what...)...); err != nil {
 		return nil, err
 	}
 	begin, err := s.line()
 	if err != nil {
 		return nil, err
 	}
-	if !same(begin, "BEGIN", "LIST", "CMD", s.client.ups) {
+	if !same(begin, append([]string{"BEGIN", "LIST"}, what...)...) {
 		return nil, ErrNotNUT
 	}
 	var names []string
-	for len(names) <= maxCommands {
+	for len(names) <= maxListed {
 		words, err := s.line()
 		switch {
 		case err != nil:
 			return nil, err
-		case same(words, "END", "LIST", "CMD", s.client.ups):
+		case same(words, append([]string{"END", "LIST"}, what...)...):
 			return names, s.ended()
-		case len(words) != 3 || !same(words[:2], "CMD", s.client.ups):
+		case len(words) != 3 || !same(words[:len(what)], what...):
 			return nil, ErrNotNUT
 		}
-		names = append(names, words[2])
+		names = append(names, words[len(what)])
 	}
 	return nil, ErrTooLong
 }

@@ -275,6 +275,43 @@ func TestAnAnswerByteByByteIsAnAnswer(t *testing.T) {
 	})
 }
 
+func TestTheNamesOfAllUPSes(t *testing.T) {
+	in(t, func(c *bridgetest.NUTConfig) { c.UPS = "rack" }, func(t *testing.T, n *bridgetest.NUT, c *ups.Client) {
+		_, err := c.Read(t.Context())
+		wrong(t, err, ups.ErrUnknownUPS)
+		if names, err := c.Names(t.Context()); err != nil || !slices.Equal(names, []string{"rack"}) {
+			t.Errorf("%q, %v", names, err)
+		}
+		for fault, want := range map[bridgetest.NUTFault]error{bridgetest.NUTGarbage: ups.ErrNotNUT, bridgetest.NUTSilent: ups.ErrLate,
+			bridgetest.NUTEndlessList: ups.ErrTooLong, bridgetest.NUTDenied: ups.ErrDenied, bridgetest.NUTCut: ups.ErrUnreachable} {
+			n.Fault(fault, "LIST UPS")
+			names, err := c.Names(t.Context())
+			wrong(t, err, want)
+			if names != nil {
+				t.Errorf("%v: %q", want, names)
+			}
+		}
+		n.Fault(bridgetest.NUTDown, "")
+		_, err = c.Names(t.Context())
+		wrong(t, err, ups.ErrUnreachable)
+	})
+}
+
+func TestNamesThatCanBeNoneAreLeftOut(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := client(t, peer(func(conn net.Conn, request string) {
+			if !strings.HasPrefix(request, "LIST") {
+				say(conn, "OK\n")
+				return
+			}
+			say(conn, "BEGIN LIST UPS\nUPS rack \"\"\nUPS \"two words\" \"\"\nUPS \"\" \"\"\nUPS \"canary \\\"7\\\" \\\\ # = é\" x\nEND LIST UPS\n")
+		}))
+		if names, err := c.Names(t.Context()); err != nil || !slices.Equal(names, []string{"rack"}) {
+			t.Errorf("%q, %v", names, err)
+		}
+	})
+}
+
 func TestAnAnswerHasFiveSeconds(t *testing.T) {
 	in(t, nil, func(t *testing.T, n *bridgetest.NUT, c *ups.Client) {
 		n.Late(4900 * time.Millisecond)

@@ -21,7 +21,7 @@ const helpText = `hikbridge connects Hikvision recorders and their cameras with 
 
 usage:
   hikbridge [run]            work until SIGTERM or Ctrl-C; a second one ends it at once
-  hikbridge check [--json]   try configuration, broker and recorders; changes nothing on them
+  hikbridge check [--json]   try configuration, broker, mains and recorders; changes nothing on them
   hikbridge journal [--json] [NAME]
                              print the log book of power actions; a bridge may be running
   hikbridge purge NAME       forget a recorder that was removed or replaced, and clear its topics

@@ -3,7 +3,7 @@
 // in Docker, systemd and a shell; "hikbridge help" lists them.
 //
 //	hikbridge                  works until SIGTERM or Ctrl-C; a second one ends it at once
-//	hikbridge check [--json]   tries configuration, broker and recorders, changes nothing on them
+//	hikbridge check [--json]   tries configuration, broker, mains and recorders, changes nothing on them
 //	hikbridge purge NAME       forgets a recorder and clears its topics
 //	hikbridge healthcheck      says by its exit code whether the process works
 //	hikbridge version
