@@ -240,13 +240,13 @@ func (m *Machine) powerOn(c Command, fresh bool) {
 		m.refuse(c, "no_plug", "no plug is configured: switch its power off and on by hand")
 		return
 	}
-	cycle := fresh && m.cfg.Plug.mayCut() && !m.observing() && !m.d.NoCuts
+	cycle := fresh && m.cutsByWord() && !m.observing() && !m.d.NoCuts
 	switch m.d.State {
 	case Running, Booting:
 		m.done(c, "it is on")
 	case Safe:
 		if !cycle {
-			m.refuse(c, "is_on", "its plug is on and may not be switched off now: switch it off and on by hand")
+			m.refuse(c, "is_on", m.handsOn("its plug is on and may not be switched off now: switch it off and on by hand"))
 			return
 		}
 		m.owe()
@@ -281,7 +281,7 @@ func (m *Machine) powerOn(c Command, fresh bool) {
 		case m.d.State == PresumedOff || m.is(Unproven):
 			m.owe()
 			if !cycle {
-				m.done(c, "its plug is on: switch it off and on by hand")
+				m.done(c, m.handsOn("its plug is on: switch it off and on by hand"))
 				return
 			}
 			m.done(c, "its plug is on: confirm that it is off, then press again, or switch it off and on by hand")
@@ -314,10 +314,10 @@ func (m *Machine) confirmOff(c Command) {
 		switch {
 		case s.Action == Drill && s.Drill.Failed == "":
 			m.done(c, "noted; the drill goes on, see Status")
-		case m.cfg.Plug.mayCut():
+		case m.cutsByWord():
 			m.done(c, "noted for 5 minutes; Power on switches it off and on")
 		default:
-			m.done(c, "noted; now switch it off and on by hand")
+			m.done(c, "noted; "+m.handsOn("now switch it off and on by hand"))
 		}
 	}
 }

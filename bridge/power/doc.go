@@ -28,12 +28,21 @@
 // anew under another number. The gate outside the machine lets safe and an OFF
 // pass only under a number that nothing has voided since.
 //
+// # A shared plug
+//
+// A plug may feed several recorders (shared.go). One machine of them may switch it off,
+// while it is told that power may be taken from all others; theirs are as with
+// CutNever, and follow what the relay does. Only the power proof cuts it, never in a
+// drill. Its meter reads the sum: what is low is low for each, but nothing is learned of
+// it, 1 W is the bound, and a load in a silence says nothing of a pulled cord. One that
+// stays on keeps the plug on, and holds nobody else up.
+//
 // # Where to read
 //
 // power.go has the words, evidence.go what was seen, states.go one function for
 // each state in the order of a sequence, command.go what people ask for,
 // preflight.go and verify.go the two judgements, drill.go what is learned,
-// restore.go what a restart does. machine.go turns the wheel. site.go has the words
+// shared.go what a plug or UPS before several recorders takes, restore.go what a restart does. machine.go turns the wheel. site.go has the words
 // of the outage rule, outage.go the rule, sitestatus.go what it tells people.
 //
 // # Outages
@@ -103,6 +112,7 @@
 //	presumed_off | power owed, presumption | cutting
 //	presumed_off | power owed, no proof | attention(unproven)
 //	presumed_off, attention(unproven) | person's proof, then power_on | cutting
+//	safe | alive, and its UPS was told to switch off | booting
 //	safe | alive | attention(came_back)
 //	presumed_off, safe | relay off, not by us | off
 //	safe | proof void or lapsed | confirming
@@ -110,6 +120,7 @@
 //	safe | the plug may cut | cutting
 //	cutting | alive | attention(came_back)
 //	cutting, attention(cut_unconfirmed) | relay read back off | off
+//	cutting | another recorder on its plug isn't safe any more | attention(cut_unconfirmed)
 //	cutting | proof void or lapsed | attention(cut_unconfirmed)
 //	cutting | not read back | attention(cut_unconfirmed)
 //	off | power is owed or asked for | powering_on

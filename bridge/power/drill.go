@@ -138,7 +138,9 @@ func (m *Machine) passDrill(verdict string) {
 		return
 	}
 	l := Learned{Passed: true, Firmware: m.d.Firmware, At: m.now.Wall, ToSilence: d.ToSilence, Gap: d.Gap, Boot: d.Boot, Running: s.Baseline, OffWatts: minOffWatts}
-	if d.Unpowered && len(d.Halted) > 0 && s.Baseline > 0 {
+	if m.cfg.Plug.shared() { // its meter reads others as well
+		l.Running, l.Blind = 0, m.d.Learned.Blind
+	} else if d.Unpowered && len(d.Halted) > 0 && s.Baseline > 0 {
 		l.Halted, l.HaltedRead, l.LowestRead = slices.Max(d.Halted), true, len(d.Readings) > 0
 		l.OffWatts = max(minOffWatts, min(l.Halted*1.1, s.Baseline/2))
 		l.Lowest, l.Blind = lowest(d.Readings, l.OffWatts)

@@ -268,7 +268,7 @@ func (m *Machine) measured(r metered) {
 	long := r.at.since(v.from) >= pulledSilence // also before any silence, which forgets it when it begins
 	if r.watts > m.offWatts() {
 		m.restartReadings()
-		if long {
+		if long && !m.cfg.Plug.shared() { // a load may be another recorder's
 			v.loaded = true
 		}
 		return
@@ -324,9 +324,11 @@ func (m *Machine) quiet() time.Duration {
 	return max(least, m.timers.Quiet, 2*m.d.Learned.Gap, 2*m.d.Seq.Drill.Gap)
 }
 
+// offWatts is what the meter may read of a recorder that is off. A shared one reads the
+// sum: a low sum is low for each, but nothing that it read can be learned from.
 func (m *Machine) offWatts() float64 {
 	w := minOffWatts
-	if m.d.Learned.on(m.d.Firmware) {
+	if m.d.Learned.on(m.d.Firmware) && !m.cfg.Plug.shared() {
 		w = m.d.Learned.offWatts()
 	}
 	if m.cfg.OffWatts > 0 {

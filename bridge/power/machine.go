@@ -54,6 +54,8 @@ type Machine struct {
 	without      bool // the request that was made last has no record
 	lostEdge     bool // mains was lost in this step
 	lowEdge      bool // the battery got low in this step
+	partners     Partners
+	upsCut       bool // its UPS may have been told to switch off
 }
 
 // phase is where shutting_down and rebooting stand.
@@ -117,6 +119,7 @@ type Sequence struct {
 	WasSafe       bool
 	WasDown       bool // safe or presumed off when the program ended
 	CutBy         Proof
+	OffProven     bool // off followed from the power proof, and nobody has switched on since
 	Offs          int  // OFFs of this intent
 	Cuts          int  // intents to cut
 	Cycled        bool // after a failed boot
@@ -137,6 +140,7 @@ type Record struct {
 // Restore makes the machine of one recorder from its records, oldest first, and
 // counts this start. damaged says that the journal was damaged before its end.
 func Restore(c Config, now Instant, records []Record, damaged bool) (*Machine, Output) {
+	c.Plug = c.Plug.asShared()
 	m := &Machine{cfg: c, timers: c.Timers.withDefaults().atLeast(), started: now, since: now, damaged: damaged}
 	m.d.State = Running
 	if n := len(records); n > 0 {
@@ -191,6 +195,10 @@ func (m *Machine) Step(now Instant, e Event) Output {
 		if m.mine(e.Number, CollectAfter) {
 			m.verified(e.After)
 		}
+	case Partners:
+		m.partners = e
+	case UPSCut:
+		m.upsCut = e.Told
 	}
 	for range 8 {
 		m.countOwed()
@@ -404,9 +412,10 @@ func (m *Machine) usable() bool { return m.powerProof() && !m.broken && !m.d.Seq
 func (m *Machine) proven() bool { return m.usable() && m.after(m.provenAt, m.timers.Settle) }
 
 // Safe says whether the recorder may be called safe to cut, and the number of the
-// proof that the gate must be raised with.
+// proof that the gate must be raised with. Who cuts a shared plug cuts all that it
+// feeds, so that takes all of them.
 func (m *Machine) Safe() (number uint64, ok bool) {
-	return m.seen.number, m.d.State == Safe && m.durable()
+	return m.seen.number, m.d.State == Safe && m.durable() && m.othersSafe()
 }
 
 // Proof is what stands for "it is off".

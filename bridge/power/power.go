@@ -105,6 +105,11 @@ type Plug struct {
 	Relay  bool // it tells whether its relay is on
 	Meter  bool
 	Cut    Cut
+	// Others names the recorders that it feeds as well, for people; empty: none. All of
+	// them have the same Cut, which isn't CutPresumed, and one of them Leads: its machine
+	// alone switches off, once it was told by Partners that all others are safe.
+	Others string
+	Leads  bool
 }
 
 // mayCut says that the bridge may switch it off at all.

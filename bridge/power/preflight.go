@@ -208,6 +208,8 @@ func Preflight(f Facts, c Circumstances) []Finding {
 func plug(f Facts, c Circumstances, add func(s Severity, id, text, advice, evidence string)) {
 	p := c.Plug
 	switch {
+	case p.shared() && c.Action == PowerCycle:
+		add(Hard, "plug", "Its plug feeds "+p.Others+" as well.", "Shut down instead, and unplug this recorder by hand.", "")
 	case !p.mayCut():
 		if c.Action == PowerCycle {
 			add(Hard, "plug", "There is no plug that the bridge may switch off.", "Shut down instead, and unplug the recorder by hand.", "")

@@ -74,11 +74,11 @@ func (m *Machine) everywhere() bool {
 		return false
 	}
 	if m.d.State == Confirming && m.d.Seq.WasDown {
-		m.toOff("relay off while this program was away")
+		m.toOff("relay off while this program was away", false)
 		return true
 	}
 	if m.is(Unproven) { // as its sentence says
-		m.toOff("relay off, not by us: unproven")
+		m.toOff("relay off, not by us: unproven", false)
 		return true
 	}
 	if m.d.Seq.Asked { // its verdict
@@ -499,7 +499,7 @@ func (m *Machine) confirming() bool {
 	s, alive := &m.d.Seq, m.alive()
 	switch {
 	case alive && m.restarted():
-		s.SelfBack = true
+		s.SelfBack = !m.upsCut
 		m.failDrill("came_back")
 		m.bootOnLife("alive, restarted")
 	case alive && m.in(m.timers.GoingDown):
@@ -557,7 +557,7 @@ func (m *Machine) toSafe() {
 	m.to(Safe, "power proof, and it held")
 	m.d.Seq.WasSafe = true
 	m.provesDrill()
-	if !m.d.Seq.Owed && !m.cfg.Plug.mayCut() {
+	if !m.d.Seq.Owed && (!m.cfg.Plug.mayCut() || !m.othersSafe()) {
 		m.finish(Finished, "safe", m.Status())
 	}
 }
@@ -568,10 +568,10 @@ func (m *Machine) presumedOff() bool {
 	case m.lifeSince(m.since):
 		m.bootOnLife("alive")
 	case m.relayNow() == RelayOff && s.Drill.Proven: // as its owner was asked to
-		m.toOff("relay off, not by us")
+		m.toOff("relay off, not by us", false)
 	case m.relayNow() == RelayOff:
 		m.failDrill("unproven")
-		m.toOff("relay off, not by us: unproven")
+		m.toOff("relay off, not by us: unproven", false)
 	case m.proven():
 		m.toSafe()
 	case s.Action == Drill && m.personProof() && m.canSwitchOff():
@@ -617,10 +617,12 @@ func (m *Machine) presumption() bool {
 
 func (m *Machine) safe() bool {
 	switch {
+	case m.lifeSince(m.since) && m.upsCut:
+		m.bootOnLife("alive, and its UPS was told to switch off")
 	case m.lifeSince(m.since):
 		m.attention(CameBack, "alive")
 	case m.relayNow() == RelayOff:
-		m.toOff("relay off, not by us")
+		m.toOff("relay off, not by us", true)
 	case !m.powerProof():
 		m.to(Confirming, "proof void or lapsed")
 	case m.canSwitchOff() && m.durable():
@@ -631,8 +633,12 @@ func (m *Machine) safe() bool {
 	return true
 }
 
-// canSwitchOff says that the bridge may send an OFF now.
+// canSwitchOff says that the bridge may send an OFF now. In a drill a person unplugs a
+// recorder whose plug feeds others.
 func (m *Machine) canSwitchOff() bool {
+	if m.cfg.Plug.shared() && m.d.Seq.Action == Drill || !m.othersSafe() {
+		return false
+	}
 	return m.cfg.Plug.mayCut() && !m.observing() && !m.d.NoCuts && !m.broken && !m.d.Seq.Unrecorded && !m.seen.bypassed &&
 		m.now.within(m.seen.heard, plugHeard)
 }
@@ -705,9 +711,11 @@ func (m *Machine) cuttingOff() bool {
 	case m.lifeSince(m.since):
 		m.attention(CameBack, "alive")
 	case m.readBackOff():
-		m.toOff("relay read back off")
+		m.toOff("relay read back off", m.d.Seq.CutBy == ProofPower)
 	case off:
 		return false
+	case !m.othersSafe():
+		m.unconfirmed("another recorder on its plug isn't safe any more")
 	case !m.standsForCut():
 		m.unconfirmed("proof void or lapsed")
 	case !m.after(m.again, 0) || m.pending != NoEffect:
@@ -720,8 +728,10 @@ func (m *Machine) cuttingOff() bool {
 	return true
 }
 
-// toOff follows a relay that is read as off.
-func (m *Machine) toOff(row string) {
+// toOff follows a relay that is read as off; proven says that the meter had proven
+// that it may be.
+func (m *Machine) toOff(row string, proven bool) {
+	m.d.Seq.OffProven = proven
 	m.d.Seq.Drill.Unpowered = m.d.Seq.Drill.Proven
 	m.to(Off, row)
 	if !m.d.Seq.Owed {
@@ -747,6 +757,7 @@ func (m *Machine) off() bool {
 
 // switchOn switches on, and goes on doing so.
 func (m *Machine) switchOn(row string) {
+	m.d.Seq.OffProven = false
 	m.to(PoweringOn, row)
 	m.tryOn()
 }
@@ -909,7 +920,7 @@ func (m *Machine) attending() bool {
 	case CutUnconfirmed:
 		switch {
 		case m.readBackOff():
-			m.toOff("relay read back off")
+			m.toOff("relay read back off", false)
 			return true
 		case m.d.Seq.Cuts < cutTries && m.proven() && m.canSwitchOff():
 			m.cut(ProofPower, "a whole new proof")

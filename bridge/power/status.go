@@ -45,7 +45,12 @@ func (m *Machine) Status() string {
 	case PresumedOff:
 		return m.presumedStatus()
 	case Safe:
-		if s.Owed && !m.cfg.Plug.mayCut() {
+		switch {
+		case !m.othersSafe() && s.Owed:
+			return "The recorder is off; its plug stays on for " + m.others() + ". To start it again, unplug this recorder alone, and plug it in again."
+		case !m.othersSafe():
+			return "The recorder is off; its plug stays on for " + m.others() + ". Power may be cut once all on it are safe."
+		case s.Owed && !m.cfg.Plug.mayCut():
 			return "The recorder is off. To start it again, switch its power off and on."
 		}
 		return "The recorder is off: power may be cut."
@@ -92,11 +97,11 @@ func (m *Machine) attentionStatus() string {
 		if l := m.d.Learned; l.Answers && l.Firmware == m.d.Firmware {
 			return "The recorder was asked to shut down and still answers; a drill showed that it does so when it has halted. Look at its screen, then unplug it by hand."
 		}
-		return "The recorder was asked to shut down and still answers. Its power was kept. If its screen says that it has halted, switch it off and on by hand."
+		return "The recorder was asked to shut down and still answers. Its power was kept. If its screen says that it has halted, switch it off and on by hand." + m.onShared()
 	case CameBack:
 		return "The recorder was taken for off, and something answers at its address again. Nothing more is switched off; it goes on by itself once it has signed in."
 	case Unproven:
-		if m.cfg.Plug.mayCut() && s.Success && s.Action != Outage {
+		if m.cutsByWord() && s.Success && s.Action != Outage {
 			return "It can't be proven that the recorder is off. Look at it: if it has halted, press Confirm it is off and then Power on, or switch it off and on by hand." + m.figures()
 		}
 		return "It can't be proven that the recorder is off. Look at it: if it has halted, switch it off and on by hand." + m.figures()
@@ -108,6 +113,9 @@ func (m *Machine) attentionStatus() string {
 		if !m.sentOff.never() {
 			return "The plug is off. This bridge switched it off, and something answered at the recorder's address afterwards: look at the recorder."
 		}
+		if m.cfg.Plug.shared() { // perhaps for the others
+			return "The plug was switched off before the recorder was proven off. Switch it on again: the recorder is checked once it runs."
+		}
 		return "The plug was switched off, not by this bridge, before the recorder was proven off. Switch it on again: the recorder is checked once it runs."
 	case WrongDevice:
 		return "Another device answers at the recorder's address: " + clip(strings.TrimSpace(m.seen.other), 100) + ". Correct the address, or forget the old recorder with purge."
@@ -118,6 +126,8 @@ func (m *Machine) attentionStatus() string {
 // presumedStatus says since when it is silent, and what to look at.
 func (m *Machine) presumedStatus() string {
 	switch s := &m.d.Seq; {
+	case s.Drill.Failed == "" && s.Drill.Proven && !m.othersSafe():
+		return "Drill: unplug the recorder, and plug it in again after 15 seconds." + m.onShared()
 	case s.Drill.Failed == "" && s.Drill.Proven:
 		return "Drill: switch the recorder off and on by hand, with 15 seconds in between, best at its plug if that is one that the bridge reads."
 	case s.Action == Drill && s.Drill.Failed == "":
@@ -168,8 +178,11 @@ func (m *Machine) silence() string {
 	}
 }
 
-// figures adds what the meter says now.
+// figures adds what the meter says now, or what a shared one isn't good for.
 func (m *Machine) figures() string {
+	if m.cfg.Plug.shared() {
+		return m.onShared()
+	}
 	if m.seen.n == 0 {
 		return ""
 	}

@@ -94,7 +94,11 @@ func (c Config) Validate(l Learned) error {
 			wrong = append(wrong, fmt.Errorf("%s is %s; it must lie between 0 and 24 h", row.name, short(row.value)))
 		}
 	}
-	if learned := l.offWatts(); !(c.OffWatts >= 0) || c.OffWatts > learned {
+	learned := l.offWatts()
+	if c.Plug.shared() {
+		learned = minOffWatts
+	}
+	if !(c.OffWatts >= 0) || c.OffWatts > learned {
 		wrong = append(wrong, fmt.Errorf("off-watts is %v W; it may only be lowered, and is %v W: a disk may still turn above", c.OffWatts, learned))
 	}
 	return errors.Join(wrong...)
