@@ -43,7 +43,8 @@
 // each state in the order of a sequence, command.go what people ask for,
 // preflight.go and verify.go the two judgements, drill.go what is learned,
 // shared.go what a plug or UPS before several recorders takes, restore.go what a restart does. machine.go turns the wheel. site.go has the words
-// of the outage rule, outage.go the rule, sitestatus.go what it tells people.
+// of the outage rule, outage.go the rule, upslast.go when the UPS is
+// switched off, sitestatus.go what it tells people.
 //
 // # Outages
 //
@@ -52,7 +53,8 @@
 //
 //	s, out := power.RestoreSite(config, now, records)
 //	for {
-//		// make out.Record durable, then tell each machine Mains, if known and changed
+//		// make out.Record durable, then tell each machine Mains and UPSCut, if known and
+//		// changed, and the UPS if out.TellUPS
 //		out = s.Step(now, event)  // or Tick, at out.Wake
 //	}
 //

@@ -38,6 +38,11 @@ type Site struct {
 	good     Instant       // since when one says that it is there, and none that it is gone
 	began    time.Duration // Mono since when the outage lasts: below 0 if it is older than this process
 	differ   Instant       // since when sources contradict each other
+	ready    Instant       // since when nothing needs the UPS
+	tried    Instant       // when this process had it told last
+	telling  bool          // and doesn't know yet what became of that
+	before   time.Time     // what ToldUPS was before
+	failure  string        // of the last try, for people
 }
 
 // source is what one said last, and since when it is silent. What it told of its
@@ -57,6 +62,7 @@ type source struct {
 type stand struct {
 	state  State
 	budget time.Duration
+	proven bool
 	turn   Instant // since when it is asked
 }
 
@@ -122,6 +128,8 @@ func (s *Site) Step(now Instant, e SiteEvent) SiteOutput {
 		s.hear(e)
 	case Stands:
 		s.stand(e)
+	case UPSDone:
+		s.upsDone(e)
 	case Automatic:
 		if s.d.Manual == e.On {
 			s.d.Manual = !e.On
@@ -206,7 +214,7 @@ func (s *Site) hear(e Heard) {
 func (s *Site) stand(e Stands) {
 	x, name := &s.stands[e.Recorder], s.cfg.Recorders[e.Recorder]
 	down := e.State == Confirming && x.state != Confirming && !s.d.Asked.IsZero()
-	x.state, x.budget = e.State, e.Budget
+	x.state, x.budget, x.proven = e.State, e.Budget, e.Proven
 	i := slices.IndexFunc(s.d.Stopped, func(x Stopped) bool { return x.Recorder == name })
 	switch {
 	case down && i < 0:
@@ -281,6 +289,7 @@ func (s *Site) judge() {
 	switch {
 	case !s.d.Lost && s.after(s.lostAt, lossDebounce):
 		s.d.Lost, s.d.Low, s.d.Since, s.began, s.d.Stopped = true, false, s.lostAt.Wall, s.lostAt.Mono, nil
+		s.upsBegins()
 		s.note("mains lost, as " + strings.Join(s.saying(), ", ") + " said")
 	case s.d.Lost && s.after(s.good, mainsBack):
 		s.d.OnBattery = s.onBattery()
@@ -294,6 +303,7 @@ func (s *Site) judge() {
 	}
 	s.ask()
 	s.turns()
+	s.tellUPS()
 	s.stable() // these three wake it when they change
 	s.Problem()
 	s.InTheWay()

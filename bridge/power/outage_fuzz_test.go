@@ -28,7 +28,7 @@ func (p *tape) heard(sources int) power.Heard {
 // siteConfig takes one of an owner's.
 func (p *tape) siteConfig() power.SiteConfig {
 	b := p.byte()
-	c := power.SiteConfig{All: b&1 != 0, OnBattery: of(p, 0, time.Second, time.Hour, -time.Hour), Deadline: of(p, 0, time.Second, math.MaxInt64/4), Charge: of(p, 0, -1, 200), Floor: of(p, 0, -1, 200), Parallel: of(p, 0, 1, -1, 100)}
+	c := power.SiteConfig{All: b&1 != 0, UPSCommand: b&32 != 0, OnBattery: of(p, 0, time.Second, time.Hour, -time.Hour), Deadline: of(p, 0, time.Second, math.MaxInt64/4), Charge: of(p, 0, -1, 200), Floor: of(p, 0, -1, 200), Parallel: of(p, 0, 1, -1, 100)}
 	for i := range b >> 1 & 3 {
 		c.Sources = append(c.Sources, power.SourceConfig{Name: fmt.Sprint("s", i), Battery: p.yes()})
 	}
@@ -74,6 +74,8 @@ func playSite(b []byte, log *strings.Builder) (wrong string) {
 		}
 	}
 	asked := uint64(0)
+	proven := map[int]bool{}
+	telling := false
 	take := func(out power.SiteOutput) {
 		if out.Wake >= 0 && out.Wake <= now.Mono || out.Wake < -1 {
 			fail("wake %v at %v", out.Wake, now.Mono)
@@ -90,6 +92,17 @@ func playSite(b []byte, log *strings.Builder) (wrong string) {
 			fail("outage %d after %d", d.Outage, asked)
 		}
 		asked = d.Outage
+		if out.TellUPS {
+			all := len(cfg.Recorders) > 0
+			for i := range cfg.Recorders {
+				m, known := s.Mains(i)
+				all = all && proven[i] && known && m.Lost
+			}
+			if !all || telling || !cfg.UPSCommand || out.Record == nil || d.Manual || d.Asked.IsZero() || d.Tries > 3 || !s.TellingUPS() || !s.UPSCut().Told {
+				fail("the UPS is told, with %+v", d)
+			}
+			telling = true
+		}
 		for i := range cfg.Recorders {
 			switch m, known := s.Mains(i); {
 			case m.Lost && m.Stable || m.Low && !m.Lost || m.Outage != 0 && !m.Lost || (m.Deadline > 0) != m.Lost:
@@ -115,6 +128,8 @@ func playSite(b []byte, log *strings.Builder) (wrong string) {
 			battery = record.Memory.Lost
 		}
 		var out power.SiteOutput
+		clear(proven)
+		telling = false
 		s, out = power.RestoreSite(cfg, now, records)
 		asked = s.Memory().Outage
 		take(out)
@@ -128,13 +143,19 @@ func playSite(b []byte, log *strings.Builder) (wrong string) {
 			battery = battery || h.Supply == power.OnBattery
 			e = h
 		case op == 5 && len(cfg.Recorders) > 0:
-			e = power.Stands{Recorder: p.byte() % len(cfg.Recorders), State: power.States[p.byte()%len(power.States)], Budget: of(p, time.Minute, 0, 5*time.Minute, -time.Hour, math.MaxInt64/4)}
+			x := power.Stands{Recorder: p.byte() % len(cfg.Recorders), State: power.States[p.byte()%len(power.States)], Budget: of(p, time.Minute, 0, 5*time.Minute, -time.Hour, math.MaxInt64/4)}
+			x.Proven = x.State == power.Safe || x.State == power.Off
+			proven[x.Recorder] = x.Proven
+			e = x
 		case op == 6:
 			e = power.Automatic{On: p.yes()}
 		case op == 7:
 			restart(of(p, time.Second, time.Hour, -time.Hour, 100*365*24*time.Hour, -100*365*24*time.Hour))
 		case op == 8:
 			now.Wall = now.Wall.Add(of(p, time.Hour, -time.Hour, 100*365*24*time.Hour, -100*365*24*time.Hour))
+		case op == 10:
+			e = power.UPSDone{Outcome: of(p, power.Done, power.Unknown, power.NotSent, power.Refused), Detail: "why"}
+			telling = false
 		default:
 			d := of(p, times...)
 			now.Mono += d
@@ -153,6 +174,8 @@ func FuzzSite(f *testing.F) {
 	f.Add(slices.Concat(site, battery, []byte{9, 16, 5, 0, 4, 0, 5, 0, 5, 0}, mains, []byte{9, 15}))
 	f.Add(slices.Concat(site, []byte{0, 51, 0, 0, 0, 0, 9, 9, 7, 1}, battery, []byte{9, 16}, mains, []byte{9, 18}))
 	f.Add(slices.Concat([]byte{13, 0, 0, 0, 0, 0, 0, 1, 37, 0, 0, 0, 1, 0, 0, 0, 9, 17}, mains, []byte{9, 12, 9, 15}))
+	// One that ends with the UPS.
+	f.Add(slices.Concat([]byte{42, 0, 0, 0, 0, 0, 1, 0}, battery, []byte{9, 16, 5, 0, 7, 0, 10, 3, 9, 16, 10, 0}, mains))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		if len(b) > 200 {
 			return

@@ -20,6 +20,9 @@ type SiteConfig struct {
 	Deadline  time.Duration // on battery, where no runtime is told (10 min)
 	Recorders []string      // their names, in the order in which they are asked
 	Parallel  int           // recorders at a time (2)
+	// UPSCommand has the UPS switch its output off in an outage, once all recorders are
+	// proven off.
+	UPSCommand bool
 }
 
 // SourceConfig is one source of what is known of mains.
@@ -51,6 +54,9 @@ type SiteMemory struct {
 	Stopped   []Stopped     // recorders that it has shut down, or the last one did
 	Shutdowns []Instant     // when the last three outages that did so began to
 	Ended     time.Time     // of the last outage
+	Tries     int           // to have the UPS switched off, in this outage or the last one
+	UPS       Outcome       // of the last try; Unknown from its intent on
+	ToldUPS   time.Time     // when it may have been told; zero: it wasn't
 }
 
 // Stopped is a recorder that an outage has shut down.
@@ -72,6 +78,10 @@ type SiteRecord struct {
 type SiteOutput struct {
 	Record *SiteRecord
 	Wake   time.Duration // as Output's
+	// TellUPS asks for the command that switches the UPS's output off. It is given only
+	// once Record is durable, and while TellingUPS and what is known of every recorder
+	// say so; UPSDone answers in any case.
+	TellUPS bool
 }
 
 // SiteEvent is what the rule is told.
@@ -95,6 +105,7 @@ type Stands struct {
 	Recorder int // its place in the order
 	State    State
 	Budget   time.Duration // how long its shutdown takes
+	Proven   bool          // as its machine's MayLosePower
 }
 
 // Automatic switches the automatic shutdown on or off.
@@ -121,7 +132,8 @@ func (c SiteConfig) withDefaults() SiteConfig {
 
 // known says that a memory can be one of ours.
 func (d SiteMemory) known() bool {
-	return d.Number <= maxNumber && len(d.Stopped) <= maxRecorders && d.Outage <= maxNumber && d.OnBattery >= 0 && d.OnBattery <= oldestOutage && len(d.Shutdowns) <= mostOutages
+	return d.Number <= maxNumber && len(d.Stopped) <= maxRecorders && d.Outage <= maxNumber && d.OnBattery >= 0 && d.OnBattery <= oldestOutage && len(d.Shutdowns) <= mostOutages &&
+		d.Tries >= 0 && d.Tries <= upsTries
 }
 
 func (d SiteMemory) clone() SiteMemory {

@@ -82,7 +82,7 @@ func (s *Site) plan() string {
 	case s.d.Manual:
 		return "The automatic shutdown is switched off."
 	case !s.d.Asked.IsZero() && !slices.ContainsFunc(s.stands, func(x stand) bool { return !x.down() }):
-		return "The recorders have been shut down."
+		return "The recorders have been shut down." + s.upsSentence()
 	case !s.d.Asked.IsZero():
 		return "Recorders are being shut down."
 	case s.limited():
@@ -104,7 +104,7 @@ func (s *Site) InTheWay() []string {
 	return all
 }
 
-// Problem says what is wrong with the sources; empty if nothing is. needs says that a
+// Problem says what is wrong with the sources and the UPS; empty if nothing is. needs says that a
 // person must look.
 func (s *Site) Problem() (text string, needs bool) {
 	off := slices.ContainsFunc(s.stands, stand.down)
@@ -121,6 +121,9 @@ func (s *Site) Problem() (text string, needs bool) {
 	}
 	if s.after(s.differ, contradictFor) {
 		all = append(all, "only "+strings.Join(s.saying(), ", ")+" says that mains is lost")
+	}
+	if s.failure != "" {
+		all, needs = append(all, s.failure), true
 	}
 	return strings.Join(all, "; "), needs
 }
