@@ -175,7 +175,7 @@ func FuzzSite(f *testing.F) {
 	f.Add(slices.Concat(site, []byte{0, 51, 0, 0, 0, 0, 9, 9, 7, 1}, battery, []byte{9, 16}, mains, []byte{9, 18}))
 	f.Add(slices.Concat([]byte{13, 0, 0, 0, 0, 0, 0, 1, 37, 0, 0, 0, 1, 0, 0, 0, 9, 17}, mains, []byte{9, 12, 9, 15}))
 	// One that ends with the UPS.
-	f.Add(slices.Concat([]byte{42, 0, 0, 0, 0, 0, 1, 0}, battery, []byte{9, 16, 5, 0, 7, 0, 10, 3, 9, 16, 10, 0}, mains))
+	f.Add(slices.Concat([]byte{42, 0, 0, 0, 0, 0, 1, 0, 0, 16, 0, 0, 0, 9, 10, 9, 16, 5, 0, 7, 0, 10, 3, 0, 9, 16, 10, 0, 0}, mains))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		if len(b) > 200 {
 			return
