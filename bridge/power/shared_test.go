@@ -161,6 +161,16 @@ func TestOneThatDoesntLeadFollowsTheRelay(t *testing.T) {
 	}
 }
 
+func TestWhoLeadsCutsOnlyWhereTheOwnerAllowsIt(t *testing.T) {
+	b := provenOff(t, func(c *power.Config, d *power.Memory) { leads(c, d); c.Plug.Cut = power.CutNever })
+	b.tell(power.Partners{Safe: true})
+	b.silentFor(time.Hour, 0.4)
+	b.at("safe")
+	if n := b.offs(); n != 0 {
+		t.Errorf("%d OFFs", n)
+	}
+}
+
 func TestNobodysWordCutsASharedPlug(t *testing.T) {
 	for _, row := range []struct {
 		name   string
@@ -232,7 +242,12 @@ func TestADrillNeverCutsASharedPlug(t *testing.T) {
 	// Without the meter a person says so, and unplugs it.
 	b = usually(func(r *rehearsal) {
 		r.config = func(c *power.Config, d *power.Memory) { leads(c, d); d.Learned = power.Learned{} }
-		r.halted, r.atHalt = 30, word // what the shed draws
+		r.halted, r.atHalt = 30, func(b *bench) { // what the shed draws
+			if s := b.m.Status(); !strings.Contains(s, "press Confirm it is off") || !strings.HasSuffix(s, "leave that on, and unplug only this recorder.") {
+				t.Errorf("before its halt is proven: %q", s)
+			}
+			word(b)
+		}
 	}).play(t)
 	b.at("presumed_off")
 	b.says("its halt is proven", "Drill: unplug the recorder, and plug it in again after 15 seconds. Its plug also feeds shed: leave that on, and unplug only this recorder.")
@@ -360,6 +375,15 @@ func TestStatusNamesWhatElseThePlugFeeds(t *testing.T) {
 			t.Errorf("%s, where all others are safe: %q", b.m.Position(), s)
 		}
 	}
+	failed := resting(t, power.PresumedOff, "", power.RelayOn, func(c *power.Config, d *power.Memory) {
+		leads(c, d)
+		d.Seq.Action, d.Seq.Drill = power.Drill, power.DrillRun{Leg: 2, Proven: true} // a restart fails it
+	})
+	failed.silentFor(4*time.Minute, 9)
+	failed.at("presumed_off")
+	if s := failed.m.Status(); !strings.HasPrefix(s, "The recorder accepted the shutdown") || !strings.HasSuffix(s, only) {
+		t.Errorf("a drill that failed: %q", s)
+	}
 	lost := resting(t, power.Confirming, "", power.RelayOff, follows)
 	lost.at("off", "attention(power_lost)")
 	lost = proving(t, follows)
@@ -420,6 +444,15 @@ func TestWhoMayLosePower(t *testing.T) {
 			b.relay(power.RelayOff)
 			return b
 		}, true},
+		{"one that was cut by proof, was fed again, and then lost its power", func(t *testing.T) *bench {
+			b := cutOff(t, nil)
+			b.relay(power.RelayOn)
+			b.at("booting")
+			b.pass(time.Second)
+			b.relay(power.RelayOff)
+			b.at("attention(power_lost)")
+			return b
+		}, false},
 		{"one that was presumed off", func(t *testing.T) *bench {
 			b := proving(t, never)
 			b.silentFor(4*time.Minute, 9)
