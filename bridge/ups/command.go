@@ -50,16 +50,18 @@ func (o Outcome) String() string {
 // asked what came of it (TRACKING, since 2.8.0), and only the driver's success is done.
 // Done is still no proof: a UPS may wait (ups.delay.shutdown), or do something else.
 //
-// The command is sent at most once, over a connection of its own. It takes 15 s at
+// still is asked at the last moment, when all else is done; with false nothing is sent
+// (ErrWithheld), nil is always true. The command is sent at most once, over a
+// connection of its own. It takes 15 s at
 // most, and never longer than ctx. The error is nil for OutcomeDone only; it tells a
 // person what happened and what to do, and wraps a *ServerError if upsd gave the reason.
-func (c *Client) InstantCommand(ctx context.Context, command, argument string) (Outcome, error) {
+func (c *Client) InstantCommand(ctx context.Context, command, argument string, still func() bool) (Outcome, error) {
 	if err := c.permits(command, argument); err != nil {
 		return OutcomeNotSent, err
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, commandTimeout, ErrLate)
 	defer cancel()
-	o, err := c.instant(ctx, command, argument)
+	o, err := c.instant(ctx, command, argument, still)
 	if o == OutcomeDone {
 		return o, nil
 	}
@@ -79,7 +81,7 @@ func (c *Client) permits(command, argument string) error {
 	return nil
 }
 
-func (c *Client) instant(ctx context.Context, command, argument string) (Outcome, error) {
+func (c *Client) instant(ctx context.Context, command, argument string, still func() bool) (Outcome, error) {
 	s, err := c.open(ctx)
 	if err != nil {
 		return OutcomeNotSent, err
@@ -94,6 +96,9 @@ func (c *Client) instant(ctx context.Context, command, argument string) (Outcome
 	}
 	if ctx.Err() != nil { // the connection may not have noticed yet
 		return OutcomeNotSent, ctx.Err()
+	}
+	if still != nil && !still() {
+		return OutcomeNotSent, ErrWithheld
 	}
 	question := []string{"INSTCMD", c.ups, command}
 	if argument != "" {

@@ -36,7 +36,7 @@ func TestACommandReachesTheUPS(t *testing.T) {
 		{"with one that needs quotes", "load.off", "a \"b\" \\ # c", "load.off(a \"b\" \\ # c)"},
 	} {
 		in(t, act, func(t *testing.T, n *bridgetest.NUT, client *ups.Client) {
-			o, err := client.InstantCommand(t.Context(), c.command, c.argument)
+			o, err := client.InstantCommand(t.Context(), c.command, c.argument, nil)
 			gives(t, o, err, ups.OutcomeDone)
 			if len(given) != 1 || given[0] != c.want {
 				t.Errorf("%s: %q", c.name, given)
@@ -48,13 +48,34 @@ func TestACommandReachesTheUPS(t *testing.T) {
 	}
 }
 
+func TestACommandIsWithheldAtTheLastMoment(t *testing.T) {
+	in(t, nil, func(t *testing.T, n *bridgetest.NUT, c *ups.Client) {
+		for _, wanted := range []bool{false, true} {
+			before := 0 // requests when it was asked
+			o, err := c.InstantCommand(t.Context(), "load.off", "", func() bool { before = len(n.Requests()); return wanted })
+			want := ups.OutcomeDone
+			if !wanted {
+				want = ups.OutcomeNotSent
+			}
+			gives(t, o, err, want)
+			if errors.Is(err, ups.ErrWithheld) == wanted {
+				t.Errorf("wanted %v: %v", wanted, err)
+			}
+			all := n.Requests()
+			if sent := len(n.Commands()) == 1; sent != wanted || before == 0 || !strings.HasPrefix(all[before-1].Line, "SET TRACKING") {
+				t.Errorf("wanted %v: sent %v, asked after %q", wanted, sent, all[before-1].Line)
+			}
+		}
+	})
+}
+
 // Before 2.8.0 there is only upsd's OK.
 func TestACommandToAnOldServer(t *testing.T) {
 	for _, result := range []string{"", "FAILED"} {
 		in(t, func(c *bridgetest.NUTConfig) {
 			c.Old, c.OnCommand = true, func(string, string) string { return result }
 		}, func(t *testing.T, n *bridgetest.NUT, c *ups.Client) {
-			o, err := c.InstantCommand(t.Context(), "load.off", "")
+			o, err := c.InstantCommand(t.Context(), "load.off", "", nil)
 			gives(t, o, err, ups.OutcomeDone)
 			if got := n.Commands(); len(got) != 1 || !got[0].Taken {
 				t.Errorf("%+v", got)
@@ -75,7 +96,7 @@ func TestWhatTheDriverSaysOfACommand(t *testing.T) {
 			in(t, func(c *bridgetest.NUTConfig) {
 				c.OnCommand = func(string, string) string { return result }
 			}, func(t *testing.T, n *bridgetest.NUT, c *ups.Client) {
-				o, err := c.InstantCommand(t.Context(), "load.off", "")
+				o, err := c.InstantCommand(t.Context(), "load.off", "", nil)
 				gives(t, o, err, want)
 				if err != nil && !strings.Contains(err.Error(), result) {
 					t.Errorf("the reason misses: %v", err)
@@ -88,13 +109,13 @@ func TestWhatTheDriverSaysOfACommand(t *testing.T) {
 func TestTheDriverHasItsTime(t *testing.T) {
 	in(t, nil, func(t *testing.T, n *bridgetest.NUT, c *ups.Client) {
 		n.Pending(14 * time.Second)
-		o, err := c.InstantCommand(t.Context(), "load.off", "")
+		o, err := c.InstantCommand(t.Context(), "load.off", "", nil)
 		gives(t, o, err, ups.OutcomeDone)
 	})
 	in(t, nil, func(t *testing.T, n *bridgetest.NUT, c *ups.Client) {
 		n.Pending(16 * time.Second)
 		begin := time.Now()
-		o, err := c.InstantCommand(t.Context(), "load.off", "")
+		o, err := c.InstantCommand(t.Context(), "load.off", "", nil)
 		gives(t, o, err, ups.OutcomeUnknown)
 		wrong(t, err, ups.ErrLate)
 		if took := time.Since(begin); took != 15*time.Second {
@@ -154,7 +175,7 @@ func TestOutcomes(t *testing.T) {
 			in(t, nil, func(t *testing.T, n *bridgetest.NUT, c *ups.Client) {
 				n.Fault(r.fault, r.on)
 				begin := time.Now()
-				o, err := c.InstantCommand(t.Context(), "load.off", "")
+				o, err := c.InstantCommand(t.Context(), "load.off", "", nil)
 				gives(t, o, err, r.want)
 				if r.err != nil {
 					wrong(t, err, r.err)
@@ -186,10 +207,10 @@ func TestAWrongPasswordIsRefused(t *testing.T) {
 		if _, err := c.Read(t.Context()); err != nil {
 			t.Error(err)
 		}
-		o, err := c.InstantCommand(t.Context(), "load.off", "")
+		o, err := c.InstantCommand(t.Context(), "load.off", "", nil)
 		gives(t, o, err, ups.OutcomeRefused)
 		wrong(t, err, ups.ErrDenied)
-		o, err = c.InstantCommand(t.Context(), "beeper.mute", "")
+		o, err = c.InstantCommand(t.Context(), "beeper.mute", "", nil)
 		gives(t, o, err, ups.OutcomeRefused)
 		wrong(t, err, ups.ErrUnsupported) // upsd looks at that first
 	})
@@ -218,7 +239,7 @@ func TestAnswersToACommandThatSayNeitherYesNorNo(t *testing.T) {
 				}
 				say(conn, "OK\n")
 			}))
-			o, err := c.InstantCommand(t.Context(), "load.off", "")
+			o, err := c.InstantCommand(t.Context(), "load.off", "", nil)
 			gives(t, o, err, want)
 		})
 	}
@@ -240,7 +261,7 @@ func TestTrackingThatSaysNeitherYesNorNo(t *testing.T) {
 					say(conn, "OK\n")
 				}
 			}))
-			o, err := c.InstantCommand(t.Context(), "load.off", "")
+			o, err := c.InstantCommand(t.Context(), "load.off", "", nil)
 			gives(t, o, err, want)
 		})
 	}
@@ -249,7 +270,7 @@ func TestTrackingThatSaysNeitherYesNorNo(t *testing.T) {
 func TestALoginThatIsNeitherTakenNorRefused(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := client(t, peer(func(conn net.Conn, _ string) { say(conn, "PENDING\n") }))
-		o, err := c.InstantCommand(t.Context(), "load.off", "")
+		o, err := c.InstantCommand(t.Context(), "load.off", "", nil)
 		gives(t, o, err, ups.OutcomeNotSent)
 		wrong(t, err, ups.ErrNotNUT)
 		_, err = c.Read(t.Context())
@@ -272,7 +293,7 @@ func TestTheIDOfACommandIsQuoted(t *testing.T) {
 				say(conn, "OK\n")
 			}
 		}))
-		o, err := c.InstantCommand(t.Context(), "load.off", "")
+		o, err := c.InstantCommand(t.Context(), "load.off", "", nil)
 		gives(t, o, err, ups.OutcomeDone)
 		if asked != "GET TRACKING \"1 \\\" 2\"\n" {
 			t.Errorf("asked %q", asked)
@@ -295,14 +316,14 @@ func TestCommandsThatArentGiven(t *testing.T) {
 			{"no UTF-8 in the argument", "load.off", "\xff"},
 			{"a long argument", "load.off", strings.Repeat("1", 65)},
 		} {
-			o, err := c.InstantCommand(t.Context(), r.command, r.argument)
+			o, err := c.InstantCommand(t.Context(), r.command, r.argument, nil)
 			gives(t, o, err, ups.OutcomeNotSent)
 		}
 		anonymous, err := ups.New(ups.Config{Address: "nas.example.org", UPS: "ups", Dial: n.Dial})
 		if err != nil {
 			t.Fatal(err)
 		}
-		o, err := anonymous.InstantCommand(t.Context(), "load.off", "")
+		o, err := anonymous.InstantCommand(t.Context(), "load.off", "", nil)
 		gives(t, o, err, ups.OutcomeNotSent)
 		if n.Connections() != 0 {
 			t.Errorf("%v were sent", n.Requests())
@@ -320,7 +341,7 @@ func TestACommandEndsWithItsContext(t *testing.T) {
 			ctx, cancel := context.WithTimeoutCause(t.Context(), time.Second, gone)
 			defer cancel()
 			begin := time.Now()
-			o, err := c.InstantCommand(ctx, "load.off", "")
+			o, err := c.InstantCommand(ctx, "load.off", "", nil)
 			gives(t, o, err, want)
 			wrong(t, err, gone)
 			if took := time.Since(begin); took != time.Second {
@@ -332,14 +353,14 @@ func TestACommandEndsWithItsContext(t *testing.T) {
 		n.Pending(time.Hour)
 		ctx, cancel := context.WithTimeoutCause(t.Context(), 700*time.Millisecond, gone)
 		defer cancel()
-		o, err := c.InstantCommand(ctx, "load.off", "")
+		o, err := c.InstantCommand(ctx, "load.off", "", nil)
 		gives(t, o, err, ups.OutcomeUnknown)
 		wrong(t, err, gone)
 	})
 	in(t, nil, func(t *testing.T, n *bridgetest.NUT, c *ups.Client) {
 		ctx, cancel := context.WithCancelCause(t.Context())
 		cancel(gone)
-		o, err := c.InstantCommand(ctx, "load.off", "")
+		o, err := c.InstantCommand(ctx, "load.off", "", nil)
 		gives(t, o, err, ups.OutcomeNotSent)
 		wrong(t, err, gone)
 		synctest.Wait()
@@ -357,7 +378,7 @@ func TestACommandThatCantBeWritten(t *testing.T) {
 				conn, err := n.Dial(ctx, network, address)
 				return broken{conn, written}, err
 			})
-			o, err := c.InstantCommand(t.Context(), "load.off", "")
+			o, err := c.InstantCommand(t.Context(), "load.off", "", nil)
 			gives(t, o, err, want)
 			wrong(t, err, ups.ErrUnreachable)
 		})

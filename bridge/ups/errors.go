@@ -20,6 +20,8 @@ var (
 	ErrDriver = errors.New("the driver of the UPS isn't connected; is it running on the server?")
 	// ErrStale: the driver has lost the UPS, or doesn't answer upsd any more.
 	ErrStale = errors.New("the data is stale; look at the cable of the UPS and at its driver")
+	// ErrWithheld: the caller didn't want a command any more when it could leave.
+	ErrWithheld = errors.New("it wasn't right any more at the last moment")
 	// ErrUnsupported: this UPS doesn't have the variable or the command.
 	ErrUnsupported = errors.New("the UPS doesn't support that")
 )

@@ -139,7 +139,7 @@ func FuzzConversation(f *testing.F) {
 			}
 
 			begin = time.Now()
-			o, err := c.InstantCommand(t.Context(), "load.off", "")
+			o, err := c.InstantCommand(t.Context(), "load.off", "", nil)
 			gives(t, o, err, o)
 			if r.heard > 40*ups.MaxLine || time.Since(begin) > 15*time.Second || signIn && !r.closed {
 				t.Fatalf("%d bytes in %v, closed %v", r.heard, time.Since(begin), r.closed)

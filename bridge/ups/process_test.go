@@ -222,7 +222,7 @@ func TestUpsdThroughAnOutage(t *testing.T) {
 		t.Errorf("%q, %v", names, err)
 	}
 	// The dummy driver lists load.off and doesn't know it. upsd says OK all the same.
-	o, err := u.client(nil).InstantCommand(t.Context(), "load.off", "")
+	o, err := u.client(nil).InstantCommand(t.Context(), "load.off", "", nil)
 	gives(t, o, err, ups.OutcomeUnknown)
 	var said *ups.ServerError
 	if !errors.As(err, &said) || said.Code != "UNKNOWN" {
@@ -230,7 +230,7 @@ func TestUpsdThroughAnOutage(t *testing.T) {
 	}
 	u.kill("dummy-ups")
 	within(t, 10*time.Second, "a command without a driver is refused", func() bool {
-		o, err := u.client(nil).InstantCommand(t.Context(), "load.off", "")
+		o, err := u.client(nil).InstantCommand(t.Context(), "load.off", "", nil)
 		return o == ups.OutcomeRefused && errors.Is(err, ups.ErrDriver)
 	})
 }
@@ -316,7 +316,7 @@ func TestUpsdAndCommands(t *testing.T) {
 		d.mu.Lock()
 		d.result, d.commands = c.result, nil
 		d.mu.Unlock()
-		o, err := u.client(c.change).InstantCommand(t.Context(), c.command, c.argument)
+		o, err := u.client(c.change).InstantCommand(t.Context(), c.command, c.argument, nil)
 		gives(t, o, err, c.want)
 		if c.err != nil {
 			wrong(t, err, c.err)
@@ -434,7 +434,7 @@ func TestFaultsOverTCP(t *testing.T) {
 				t.Errorf("took %v", took)
 			}
 			n.Fault(bridgetest.NUTHealthy, "")
-			if o, err := c.InstantCommand(t.Context(), "load.off", fmt.Sprint(1)); o != ups.OutcomeDone {
+			if o, err := c.InstantCommand(t.Context(), "load.off", fmt.Sprint(1), nil); o != ups.OutcomeDone {
 				t.Errorf("afterwards: %v, %v", o, err)
 			}
 		})

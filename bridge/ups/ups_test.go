@@ -482,7 +482,7 @@ func TestThePasswordIsNotTold(t *testing.T) {
 			if _, err = c.Read(t.Context()); err == nil || strings.Contains(err.Error(), "CANARY") {
 				t.Errorf("%q: %v", answer, err)
 			}
-			if _, err = c.InstantCommand(t.Context(), "load.off", ""); err == nil || strings.Contains(err.Error(), "CANARY") {
+			if _, err = c.InstantCommand(t.Context(), "load.off", "", nil); err == nil || strings.Contains(err.Error(), "CANARY") {
 				t.Errorf("%q: %v", answer, err)
 			}
 		})
@@ -529,7 +529,7 @@ func TestEachReadingClosesItsConnection(t *testing.T) {
 			n.Fault(f.fault, "")
 			_, _ = c.Read(t.Context())
 			_, _ = c.Commands(t.Context())
-			_, _ = c.InstantCommand(t.Context(), "load.off", "")
+			_, _ = c.InstantCommand(t.Context(), "load.off", "", nil)
 			synctest.Wait()
 			if got := n.Connected(); got != 0 {
 				t.Errorf("%s: %d connections are left", f.name, got)

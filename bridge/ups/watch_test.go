@@ -336,7 +336,7 @@ func TestManyMayAskAtTheSameTime(t *testing.T) {
 				for range 20 {
 					_, err := c.Read(t.Context())
 					_, listed := c.Commands(t.Context())
-					_, given := c.InstantCommand(t.Context(), "load.off", "")
+					_, given := c.InstantCommand(t.Context(), "load.off", "", nil)
 					if err := errors.Join(err, listed, given); err != nil {
 						t.Error(err)
 					}
