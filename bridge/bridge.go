@@ -135,6 +135,7 @@ func newBridge(c Config) (*Bridge, error) {
 		b.names = append(b.names, rc.Name)
 		keepers = append(keepers, r.keeper)
 	}
+	share(keepers)
 	if c.Mains.known() {
 		if b.site.outage, err = newOutage(c, keepers); err != nil {
 			return nil, fmt.Errorf("mains: %w", err)

@@ -169,6 +169,10 @@ type MainsConfig struct {
 	Username    string
 	Password    Secret
 	Dial        DialFunc
+	// Command is the instant command that switches the UPS's output off once every
+	// recorder is proven off in an outage, as in shutdown.return; empty means none. It
+	// needs Username and Password.
+	Command string
 	// All takes mains for lost only if topic and UPS both say so.
 	All       bool
 	OnBattery time.Duration // that asks for a shutdown

@@ -70,3 +70,6 @@ func (b *Bridge) SlowOutageJournal(slow func(record []byte)) {
 // FillJournal lets the next record find a journal that has to be compacted. It is
 // called by what SlowJournal was given.
 func (b *Bridge) FillJournal(recorder string) { b.recorders[recorder].keeper.size = compactAt + 1 }
+
+// Stands says whether a recorder may lose its power by what feeds others as well.
+func (b *Bridge) Stands(recorder string) bool { return b.recorders[recorder].keeper.gate.stands() }

@@ -62,18 +62,6 @@ func TestFaultTwoRecordersWithTwoPlugsAtOnce(t *testing.T) {
 	})
 }
 
-func TestFaultTwoRecordersOnOnePlugAreRefused(t *testing.T) {
-	w := newWorld(t, nil)
-	w.add("garage", nvrtest.Config{})
-	w.add("shed", nvrtest.Config{})
-	for i := range w.config.Recorders {
-		w.config.Recorders[i].Power = bridge.PowerConfig{Plug: "tasmota:plug", Cut: "proven"}
-	}
-	if _, err := bridge.New(w.config); err == nil || !strings.Contains(err.Error(), "the same plug; give each its own") {
-		t.Errorf("%v", err)
-	}
-}
-
 func TestFaultThePlugIsOfflineUntilAfterTheHalt(t *testing.T) {
 	for _, name := range []string{"tasmota", "shelly2", "zigbee2mqtt"} {
 		t.Run(name, func(t *testing.T) {

@@ -95,18 +95,6 @@ func TestANameServerThatHangsDoesNotInterruptSilence(t *testing.T) {
 	})
 }
 
-func TestOnePlugBeforeTwoRecordersIsRefusedWhateverItsKind(t *testing.T) {
-	for _, plug := range []string{"tasmota:strip", "tasmota:strip#1", "shelly1:strip", "shelly2:strip", "zigbee2mqtt:strip"} {
-		w := newWorld(t, map[string]nvrtest.Config{"garage": {}, "barn": {}})
-		for i := range w.config.Recorders {
-			w.config.Recorders[i].Power = bridge.PowerConfig{Plug: plug, Cut: "proven"}
-		}
-		if _, err := bridge.New(w.config); err == nil || !strings.Contains(err.Error(), "same plug") {
-			t.Errorf("%s: %v", plug, err)
-		}
-	}
-}
-
 func TestASerialNumberThatIsPrintedOtherwiseIsTheSameRecorder(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := newHome(t, homeSetup{})

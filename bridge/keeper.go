@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"reflect"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -41,6 +42,8 @@ type keeper struct {
 	log    *slog.Logger
 	plug   *plug.Plug // nil: none
 	gate   *gate
+	shares []*keeper // the other recorders on its plug
+	leads  bool      // and its machine is the one that cuts it
 	mail   *mailbox
 	began  time.Time          // a second before this process knew of anything
 	shown  *latest[powerView] // for the recorder's loop, which asks nothing before
@@ -75,6 +78,7 @@ type keeper struct {
 	model    string       // of the recorder
 	stands   power.Stands // as the outage rule was told last
 	why      string       // what the outage rule told with its last news
+	partners power.Partners
 }
 
 // hearMains takes in what is to be known of mains, if it is something new. It is
@@ -231,6 +235,9 @@ func (k *keeper) commit(ctx context.Context, out power.Output) {
 		if !safe {
 			k.gate.close()
 		}
+		if !k.machine.MayLosePower() {
+			k.gate.stand(0)
+		}
 		if out.Effect.Kind == power.SwitchOn {
 			k.switchOn()
 		}
@@ -256,7 +263,11 @@ func (k *keeper) commit(ctx context.Context, out power.Output) {
 		}
 		out = k.machine.Step(k.now(), done)
 	}
-	if proof, safe := k.machine.Safe(); safe {
+	proof, safe := k.machine.Safe()
+	if k.machine.MayLosePower() {
+		k.gate.stand(proof)
+	}
+	if safe {
 		k.gate.raise(proof)
 	}
 	k.follow(ctx)
@@ -298,7 +309,7 @@ func (k *keeper) follow(ctx context.Context) {
 		k.probes()
 		k.probes = nil
 	}
-	if s := (power.Stands{Recorder: k.place, State: k.machine.State(), Budget: k.machine.Budget()}); k.site.outage != nil && s != k.stands {
+	if s := (power.Stands{Recorder: k.place, State: k.machine.State(), Budget: k.machine.Budget(), Proven: k.machine.MayLosePower()}); k.site.outage != nil && s != k.stands {
 		k.stands = s
 		k.site.outage.mail.behind(s)
 	}
@@ -310,11 +321,27 @@ func (k *keeper) follow(ctx context.Context) {
 // routine does what comes by time: the machine's wake, safe, questions to the plug.
 func (k *keeper) routine(ctx context.Context) {
 	now := time.Now()
+	if p := k.hearPartners(); p != k.partners {
+		k.partners = p
+		k.step(ctx, p)
+	}
 	if k.wake >= 0 && k.mono(now) >= k.wake {
 		k.step(ctx, power.Tick{})
 	}
 	k.askPlug(ctx)
 	k.saySafe(ctx)
+}
+
+// hearPartners looks how the others on the plug stand. It does so whenever something
+// was seen, which is every two seconds while a cut or *safe* may follow.
+func (k *keeper) hearPartners() power.Partners {
+	var on []string
+	for _, o := range k.shares {
+		if !o.gate.stands() {
+			on = append(on, o.cfg.Name)
+		}
+	}
+	return power.Partners{Safe: len(k.shares) > 0 && len(on) == 0, On: strings.Join(on, ", ")}
 }
 
 // next is when routine has something to do again.

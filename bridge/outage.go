@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"hikbridge/bridge/journal"
@@ -39,8 +41,9 @@ type outage struct {
 	said    *latest[topicWord]
 	began   time.Time
 	shown   *latest[outageView]
-	topic   int // place of the MQTT source among the sources; -1: there is none
-	server  int // of the UPS server
+	topic   int         // place of the MQTT source among the sources; -1: there is none
+	server  int         // of the UPS server
+	wanted  atomic.Bool // the rule still wants the UPS to be told
 
 	// Owned by run.
 	rule    *power.Site
@@ -54,6 +57,9 @@ type outage struct {
 	view    outageView
 	gone    time.Time // when the connection to the broker was lost last
 	test    outageTest
+	work    sync.WaitGroup
+	cut     power.UPSCut // as keepers were told last
+	lacks   string       // why the UPS can't be told to switch off, as far as is known before
 }
 
 // topicWord is what the MQTT source said, and when that came.
@@ -97,6 +103,9 @@ type battery struct {
 // automatic switches the automatic shutdown.
 type automatic bool
 
+// lacking says why the UPS can't be told to switch off; "": nothing is known.
+type lacking string
+
 func newOutage(c Config, keepers []*keeper) (*outage, error) {
 	o := &outage{cfg: c.Mains, log: c.Log, path: filepath.Join(c.StateDir, outageJournal), keepers: keepers,
 		mail: newMailbox(), said: newLatest(topicWord{}), began: time.Now().Add(-time.Second), shown: newLatest(outageView{}),
@@ -119,7 +128,7 @@ func newOutage(c Config, keepers []*keeper) (*outage, error) {
 func (o *outage) rules() power.SiteConfig {
 	c := o.cfg
 	s := power.SiteConfig{All: c.All, OnBattery: c.OnBattery, Charge: c.Charge, Floor: c.Floor, Deadline: c.Deadline,
-		Parallel: c.Parallel}
+		Parallel: c.Parallel, UPSCommand: c.Command != ""}
 	for _, k := range o.keepers {
 		s.Recorders = append(s.Recorders, k.cfg.Name)
 	}
@@ -138,23 +147,24 @@ func (o *outage) run(ctx context.Context) {
 	defer timer.Stop()
 	rule, out := power.RestoreSite(o.rules(), o.now(), o.open())
 	o.rule = rule
-	o.commit(out)
+	o.commit(ctx, out)
 	defer o.close()
+	defer o.work.Wait()
 	if o.ups != nil {
-		watching := make(chan struct{})
-		defer func() { <-watching }()
-		go func() {
-			defer close(watching)
+		o.work.Go(func() {
 			o.ups.Watch(ctx, func(r ups.Reading, err error) { o.mail.post(false, battery{r, err, time.Now()}) })
-		}()
+		})
+	}
+	if o.cfg.Command != "" {
+		o.work.Go(func() { o.checkCommand(ctx) })
 	}
 	for ctx.Err() == nil {
 		if m, ok := o.mail.take(); ok {
-			o.receive(m)
+			o.receive(ctx, m)
 			continue
 		}
 		if o.wake >= 0 && time.Since(o.began) >= o.wake {
-			o.commit(o.rule.Step(o.now(), power.Tick{}))
+			o.commit(ctx, o.rule.Step(o.now(), power.Tick{}))
 		}
 		o.endTest()
 		next := time.Minute
@@ -169,7 +179,7 @@ func (o *outage) run(ctx context.Context) {
 		case <-ctx.Done():
 		case <-o.mail.wake:
 		case <-o.said.changed:
-			o.hearWord(o.said.get())
+			o.hearWord(ctx, o.said.get())
 		case err := <-o.written:
 			o.wrote(err)
 			o.save()
@@ -178,17 +188,22 @@ func (o *outage) run(ctx context.Context) {
 	}
 }
 
-func (o *outage) receive(m any) {
+func (o *outage) receive(ctx context.Context, m any) {
 	switch m := m.(type) {
 	case battery:
-		o.hearBattery(m)
+		o.hearBattery(ctx, m)
 	case power.Stands:
-		o.commit(o.rule.Step(o.now(), m))
+		o.commit(ctx, o.rule.Step(o.now(), m))
+	case power.UPSDone:
+		o.commit(ctx, o.rule.Step(o.now(), m))
+	case lacking:
+		o.lacks = string(m)
+		o.commit(ctx, o.rule.Step(o.now(), power.Tick{}))
 	case automatic:
-		o.commit(o.rule.Step(o.now(), power.Automatic{On: bool(m)}))
+		o.commit(ctx, o.rule.Step(o.now(), power.Automatic{On: bool(m)}))
 	case brokerGone:
 		o.gone = time.Time(m)
-		o.hearWord(o.said.get())
+		o.hearWord(ctx, o.said.get())
 	case testOutage:
 		o.beginTest(m)
 	case tested:
@@ -220,20 +235,20 @@ func (o *outage) brokerLost(at time.Time) { o.mail.behind(brokerGone(at)) }
 
 // hearWord tells the rule what the MQTT source said, and that it is silent if the
 // connection to the broker was lost since.
-func (o *outage) hearWord(w topicWord) {
+func (o *outage) hearWord(ctx context.Context, w topicWord) {
 	switch {
 	case o.topic < 0:
 		return
 	case !w.at.IsZero():
-		o.commit(o.rule.Step(o.now(), w.Heard))
+		o.commit(ctx, o.rule.Step(o.now(), w.Heard))
 	}
 	if w.at.Before(o.gone) {
-		o.commit(o.rule.Step(o.now(), power.Heard{Source: o.topic, Supply: power.SupplyUnknown}))
+		o.commit(ctx, o.rule.Step(o.now(), power.Heard{Source: o.topic, Supply: power.SupplyUnknown}))
 	}
 }
 
 // hearBattery takes in what the UPS server says.
-func (o *outage) hearBattery(b battery) {
+func (o *outage) hearBattery(ctx context.Context, b battery) {
 	r := b.reading
 	heard := power.Heard{Source: o.server, Supply: power.SupplyUnknown}
 	switch {
@@ -250,16 +265,31 @@ func (o *outage) hearBattery(b battery) {
 	heard.ChargeTold, heard.Charge = r.Charge.Known, int(r.Charge.Value)
 	heard.RuntimeTold, heard.Runtime = r.Runtime.Known, r.Runtime.Value
 	o.view.Battery = r
-	o.commit(o.rule.Step(o.now(), heard))
+	o.commit(ctx, o.rule.Step(o.now(), heard))
 }
 
 // commit records what the rule decided, and tells keepers and device what changed.
-func (o *outage) commit(out power.SiteOutput) {
+// Only the UPS is told nothing that isn't durable.
+func (o *outage) commit(ctx context.Context, out power.SiteOutput) {
 	o.wake = out.Wake
+	o.wanted.Store(o.rule.TellingUPS())
+	durable := true
 	if out.Record != nil {
 		o.log.Info("mains", keyReason, strings.Join(out.Record.What, "; "))
 		o.unsaved = out.Record
-		o.save()
+		durable = o.save()
+	}
+	if cut := o.rule.UPSCut(); cut != o.cut {
+		o.cut = cut
+		for _, k := range o.keepers {
+			k.mail.behind(cut)
+		}
+	}
+	switch {
+	case out.TellUPS && durable:
+		o.work.Go(func() { o.mail.behind(o.tellUPS(ctx)) })
+	case out.TellUPS:
+		o.mail.behind(power.UPSDone{Outcome: power.NotSent, Detail: "the journal can't be written in time: look at the disk of the state directory"})
 	}
 	for i, k := range o.keepers {
 		m, known := o.rule.Mains(i)
@@ -277,31 +307,33 @@ func (o *outage) commit(out power.SiteOutput) {
 
 // save makes the newest record durable and waits for that, but no longer than 2 s: a
 // disk that hangs must not keep recorders from being asked.
-func (o *outage) save() {
+func (o *outage) save() (durable bool) {
 	if o.writing || o.unsaved == nil {
-		return
+		return false
 	}
 	r := *o.unsaved
 	o.unsaved, o.writing = nil, true
 	go func() { o.written <- o.write(r) }()
-	o.await()
+	return o.await()
 }
 
 // await waits for the record that is being written.
-func (o *outage) await() {
+func (o *outage) await() (durable bool) {
 	select {
 	case err := <-o.written:
-		o.wrote(err)
+		return o.wrote(err)
 	case <-time.After(lateAfter):
 		o.log.Error("what the outage rule knows isn't written yet", keyError, "the disk takes long")
+		return false
 	}
 }
 
-func (o *outage) wrote(err error) {
+func (o *outage) wrote(err error) (durable bool) {
 	o.writing = false
 	if err != nil {
 		o.log.Error("what the outage rule knows can't be written", keyError, err)
 	}
+	return err == nil
 }
 
 // show shows how it stands.
@@ -309,6 +341,9 @@ func (o *outage) show() {
 	v := outageView{Battery: o.view.Battery, Test: o.view.Test, Planned: o.rule.PlannedFor(), Status: o.rule.Status()}
 	v.Lost, v.Known = o.rule.Lost()
 	v.Problem, v.Needs = o.rule.Problem()
+	if o.lacks != "" {
+		v.Problem, v.Needs = strings.TrimPrefix(v.Problem+"; "+o.lacks, "; "), true
+	}
 	m := o.rule.Memory()
 	v.Manual, v.Last, v.Ended, v.Stopped = m.Manual, m.Since, m.Ended, m.Stopped
 	o.view = v
@@ -372,10 +407,7 @@ func (o *outage) open() (records []power.SiteRecord) {
 		o.log.Error("what the outage rule knew can't be read", keyError, err)
 		return nil
 	}
-	o.journal = log
-	if o.append == nil {
-		o.append = log.Append
-	}
+	o.journal, o.append = log, orAppend(o.append, log)
 	for _, content := range found.Records {
 		var e outageEntry
 		if json.Unmarshal(content, &e) != nil || e.Version != outageVersion {

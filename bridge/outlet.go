@@ -27,9 +27,7 @@ func (k *keeper) hearPlug(m mqtt.Incoming) {
 	at := k.now() // one for both: a relay that is told with a reading belongs to it
 	if relay, told := relayOf(r); told {
 		relay.At = at
-		if relay.State != power.RelayOn || relay.Restarted {
-			k.gate.lower()
-		}
+		k.gate.hear(relay.State, relay.Restarted)
 		if !k.mail.post(true, relay) {
 			k.missed.Store(true)
 		}

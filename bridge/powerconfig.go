@@ -1,8 +1,10 @@
 package bridge
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
+	"strings"
 
 	"hikbridge/bridge/plug"
 	"hikbridge/bridge/power"
@@ -42,11 +44,9 @@ func (c PowerConfig) plug(base, recorder string) (*plug.Plug, error) {
 // compared.
 const plugOfAny = "any"
 
-// plugTopics adds the topics of all plugs' reports. One plug before two recorders
-// is refused: it could be cut under one that still runs.
+// plugTopics adds the topics of all plugs' reports.
 func plugTopics(c Config, topics []string) ([]string, error) {
-	feeds := map[string]string{} // recorder, by what switches it off
-	for _, rc := range c.Recorders {
+	for i, rc := range c.Recorders {
 		p, err := rc.Power.plug(c.Topic, rc.Name)
 		if err != nil {
 			return nil, fmt.Errorf("recorder %s: %w", rc.Name, err)
@@ -54,15 +54,10 @@ func plugTopics(c Config, topics []string) ([]string, error) {
 		if p == nil {
 			continue
 		}
-		off, err := rc.Power.PlugSwitch()
-		if err != nil {
-			return nil, fmt.Errorf("recorder %s: %w", rc.Name, err)
-		}
-		for _, key := range off {
-			if other, ok := feeds[key]; ok {
-				return nil, fmt.Errorf("recorders %s and %s have the same plug; give each its own", other, rc.Name)
+		for _, before := range c.Recorders[:i] {
+			if err := rc.Power.Shares(before.Power); err != nil {
+				return nil, fmt.Errorf("recorders %s and %s have the same plug: %w", before.Name, rc.Name, err)
 			}
-			feeds[key] = rc.Name
 		}
 		for _, topic := range p.Topics() {
 			if !slices.Contains(topics, topic) {
@@ -86,6 +81,67 @@ func (c PowerConfig) machine(p *plug.Plug, mains bool) power.Config {
 		m.Plug.Cut = power.Cut(c.Cut)
 	}
 	return m
+}
+
+// SamePlug says that both recorders hang on one plug, as far as that can be seen:
+// not where it is relayed, to topics that hold the recorder's name.
+func (c PowerConfig) SamePlug(o PowerConfig) bool {
+	keys := o.plugKeys()
+	return slices.ContainsFunc(c.plugKeys(), func(k string) bool { return slices.Contains(keys, k) })
+}
+
+// plugKeys are what tells a plug from others: relays of one device differ by what
+// switches them.
+func (c PowerConfig) plugKeys() []string {
+	kind, _, _ := strings.Cut(c.Plug, ":")
+	if c.Plug == "" || kind == plug.Relay {
+		return nil
+	}
+	device := c.Plug
+	if kind == plug.Free {
+		device = cmp.Or(c.PlugForm.StateTopic, c.PlugForm.PowerTopic, c.Plug)
+	}
+	keys := []string{cmp.Or(c.PlugForm.CommandTopic, device) + "\n" + cmp.Or(c.PlugForm.CommandOff, "OFF")}
+	off, err := c.PlugSwitch()
+	if err != nil {
+		return keys // that is told elsewhere
+	}
+	return append(keys, off...)
+}
+
+// Shares says what forbids that a plug feeds another recorder as well, as PlugSwitch
+// does, with the fields Cut and OffWatts beside the others; nil if nothing does, or they
+// have different plugs.
+func (c PowerConfig) Shares(o PowerConfig) error {
+	if !c.SamePlug(o) {
+		return nil
+	}
+	presumes := string(power.CutPresumed)
+	switch {
+	case c.Plug != o.Plug || c.PlugForm != o.PlugForm:
+		return &PlugError{Field: "Preset", Text: "is described otherwise there; write the same for both"}
+	case c.Cut == presumes || o.Cut == presumes:
+		return &PlugError{Field: "Cut", Text: "can't be presumed for a plug that feeds several recorders: write proven or never for all of them"}
+	case cmp.Or(c.Cut, "never") != cmp.Or(o.Cut, "never"):
+		return &PlugError{Field: "Cut", Text: "must be the same for all recorders that the plug feeds"}
+	case max(c.OffWatts, o.OffWatts) > 1:
+		return &PlugError{Field: "OffWatts", Text: "may be 1 at most for a plug that feeds several recorders: its meter reads the sum"}
+	}
+	return nil
+}
+
+// share lets the keepers of recorders on one plug know of each other.
+func share(keepers []*keeper) {
+	for i, k := range keepers {
+		for j, o := range keepers {
+			if i == j || !k.cfg.Power.SamePlug(o.cfg.Power) {
+				continue
+			}
+			k.shares = append(k.shares, o)
+			k.gate.others = append(k.gate.others, o.gate)
+		}
+		k.leads = len(k.shares) > 0 && k.place < k.shares[0].place
+	}
 }
 
 // topics are those of the plug's reports.

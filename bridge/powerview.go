@@ -81,7 +81,7 @@ func (k *keeper) needs() []reason {
 		if id == "unreachable" {
 			continue // the recorder's loop tells that, with the cause
 		}
-		if r, ok := needTexts[id]; ok {
+		if r, ok := needTexts[id]; ok && (id != "waits_for_power" || len(k.shares) == 0) { // a shared plug isn't to be switched
 			all = append(all, reason{ID: id, Text: r.Text, Advice: r.Advice})
 			continue
 		}

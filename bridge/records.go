@@ -37,6 +37,11 @@ func (k *keeper) open() power.Output {
 		k.book.add(e)
 	}
 	config := k.cfg.Power.machine(k.plug, k.site.outage != nil)
+	var others []string
+	for _, o := range k.shares {
+		others = append(others, o.cfg.Name)
+	}
+	config.Plug.Others, config.Plug.Leads = strings.Join(others, ", "), k.leads
 	m, out := power.Restore(config, k.now(), powerRecords(entries), k.damaged)
 	if err := config.Validate(m.Memory().Learned); err != nil {
 		k.log.Warn("not used as configured until a drill was passed that supports it", keyError, err)

@@ -93,11 +93,7 @@ func (s *Site) TellingUPS() bool { return s.telling && s.upsMayGo() }
 
 // UPSCut is what machines are to be told of it, whenever it changes.
 func (s *Site) UPSCut() UPSCut {
-	last := s.d.ToldUPS
-	if s.d.Ended.After(last) {
-		last = s.d.Ended
-	}
-	return UPSCut{!s.d.ToldUPS.IsZero() && (s.d.Lost || s.now.Wall.Sub(last) < upsCarriesOut)}
+	return UPSCut{!s.d.ToldUPS.IsZero() && (s.d.Lost || s.now.Wall.Sub(s.d.Ended) < upsCarriesOut)}
 }
 
 // upsBegins forgets what the UPS was told in an outage before.

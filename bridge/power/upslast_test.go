@@ -61,6 +61,9 @@ func TestTheUPSIsToldOnceAllAreProvenOff(t *testing.T) {
 	if !r.s.TellingUPS() || !r.s.UPSCut().Told {
 		t.Error("it isn't wanted")
 	}
+	if s := r.s.Status(); !strings.HasSuffix(s, "The recorders have been shut down.") {
+		t.Errorf("status: %q", s)
+	}
 	out = r.s.Step(r.now, power.Tick{})
 	if out.TellUPS || out.Record != nil {
 		t.Errorf("twice: %+v", out)
@@ -87,12 +90,34 @@ func TestTheUPSIsntTold(t *testing.T) {
 		want int
 	}{
 		{"all as it should be", nil, func(*rule) {}, 1},
-		{"not configured", nil, func(r *rule) { r.cfg.UPSCommand = false; r.restart(0).battery(0, charge(90)) }, 0},
+		{"not configured", nil, func(r *rule) {
+			r.cfg.UPSCommand = false
+			r.restart(time.Minute).battery(0, charge(90))
+			for i := range 3 {
+				r.proves(i, true)
+			}
+		}, 0},
 		{"switched off", nil, func(r *rule) { r.tell(power.Automatic{}) }, 0},
 		{"mains is back for a moment", nil, func(r *rule) { r.mains(0) }, 0},
 		{"the UPS is silent", nil, func(r *rule) { r.silent(0) }, 0},
 		{"it measures its battery", nil, func(r *rule) { r.battery(0, charge(90), calibrating) }, 0},
+		{"it measures its battery until that is low", nil, func(r *rule) { r.battery(0, charge(90), calibrating, low) }, 0},
+		{"it measures its battery, and another says that mains is gone", []power.SourceConfig{sensor}, func(r *rule) { r.battery(1).battery(0, charge(90), calibrating) }, 0},
 		{"only another source says so", []power.SourceConfig{sensor}, func(r *rule) { r.mains(0).battery(1) }, 0},
+		{"both must say so, and one doesn't", []power.SourceConfig{sensor}, func(r *rule) {
+			r.cfg.All = true
+			r.restart(time.Minute).battery(0, charge(90)).battery(1)
+			for i := range 3 {
+				r.proves(i, true)
+			}
+			r.mains(1)
+		}, 0},
+		{"as it was retained", nil, func(r *rule) {
+			r.restart(time.Minute).battery(0, charge(90), retained)
+			for i := range 3 {
+				r.proves(i, true)
+			}
+		}, 0},
 		{"both say so", []power.SourceConfig{sensor}, func(r *rule) { r.battery(1) }, 1},
 		{"what was said before a start", nil, func(r *rule) {
 			r.restart(time.Minute)
@@ -214,6 +239,12 @@ func TestWhatTheUPSWasToldIsKnownForAsLongAsItMayDoIt(t *testing.T) {
 		{"mains is back for longer", func(r *rule) { r.mains(0).pass(backAfter + 30*time.Minute) }, false},
 		{"another outage soon", func(r *rule) { r.mains(0).pass(backAfter).battery(0, charge(90)).pass(lossAfter) }, true},
 		{"another outage later", func(r *rule) { r.mains(0).pass(time.Hour).battery(0, charge(90)).pass(lossAfter) }, false},
+		{"another outage just before half an hour", func(r *rule) {
+			r.mains(0).pass(30*time.Minute-lossAfter-time.Second).battery(0, charge(90)).pass(lossAfter)
+		}, true},
+		{"another outage after half an hour", func(r *rule) {
+			r.mains(0).pass(30*time.Minute-lossAfter).battery(0, charge(90)).pass(lossAfter)
+		}, false},
 		{"after a restart", func(r *rule) { r.restart(time.Minute) }, true},
 		{"after a restart an hour after mains came back", func(r *rule) { r.mains(0).pass(backAfter).restart(time.Hour) }, false},
 	} {
