@@ -168,7 +168,8 @@ func same(t *testing.T, name string, d discovery.Document, entities []discovery.
 		if e.Retained != (stateful && e.OffDelay == 0) || c.OffDelay != e.OffDelay {
 			t.Errorf("%s: retained is %v, off delay %d of %s", name, e.Retained, c.OffDelay, e.Key)
 		}
-		if (e.Platform == discovery.Button) == (e.StateTopic != "") || (e.Platform == discovery.Button || e.Platform == discovery.Switch) != (e.CommandTopic != "") {
+		ordered := e.Platform == discovery.Button || e.Platform == discovery.Switch
+		if (e.Platform == discovery.Button) == (e.StateTopic != "") || ordered != (e.CommandTopic != "") {
 			t.Errorf("%s: %s has state %q and command %q", name, e.Key, e.StateTopic, e.CommandTopic)
 		}
 		var topics []string

@@ -37,6 +37,8 @@ const (
 	KeyEventStream       = "event_stream"
 	KeyLastMessage       = "last_message"
 	KeyEventsNotArriving = "events_not_arriving"
+	KeyAlertsPaused      = "alerts_paused"
+	KeyAlertsResume      = "alerts_resume"
 	KeyLastBoot          = "last_boot"
 	KeyCPU               = "cpu"
 	KeyMemory            = "memory"

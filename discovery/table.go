@@ -55,6 +55,10 @@ const (
 	measurement = "measurement"
 )
 
+// actionPauseAlerts is what the switch asks for; its state says whether to begin or to
+// end.
+const actionPauseAlerts = "pause_alerts"
+
 // safeFor is how long a repetition of safe may be late: the bridge repeats it
 // every 3 s. Home Assistant connects to a broker again after 10 s at the earliest,
 // so that an ON of before is never there (tried with 2026.11.0).
@@ -135,6 +139,11 @@ func linkRows(r Recorder) []row {
 			disabled: true, told: always},
 		{key: KeyEventsNotArriving, name: "Events not arriving", platform: Sensor, stateClass: measurement, category: Diagnostic, icon: "mdi:bell-off-outline",
 			attributes: true, told: r.Triggers},
+		// A pause works without the recorder, too.
+		{key: KeyAlertsPaused, name: "Alerts paused", platform: Switch, icon: "mdi:bell-sleep-outline",
+			attributes: true, action: actionPauseAlerts, available: bridgeAlone, told: always},
+		{key: KeyAlertsResume, name: "Alerts resume", platform: Sensor, class: classTimestamp, icon: "mdi:bell-ring-outline",
+			available: bridgeAlone, told: always},
 	}
 }
 

@@ -97,6 +97,8 @@ func TestTheTableIsThatOfTheDesign(t *testing.T) {
 			"Event stream: binary_sensor connectivity diagnostic, disabled, attributes, needs bridge",
 			"Last message: sensor timestamp diagnostic, disabled, needs bridge+recorder",
 			"Events not arriving: sensor diagnostic, attributes, needs bridge+recorder",
+			"Alerts paused: switch, attributes, needs bridge",
+			"Alerts resume: sensor timestamp, needs bridge",
 			"Power state: sensor enum, needs bridge",
 			"Safe to cut power: binary_sensor, off after 9 s, needs bridge",
 			"Check: button, needs bridge+idle",
@@ -145,6 +147,8 @@ func TestTheTableIsThatOfTheDesign(t *testing.T) {
 			"Connection: binary_sensor connectivity diagnostic, needs bridge",
 			"Event stream: binary_sensor connectivity diagnostic, disabled, attributes, needs bridge",
 			"Last message: sensor timestamp diagnostic, disabled, needs bridge+recorder",
+			"Alerts paused: switch, attributes, needs bridge",
+			"Alerts resume: sensor timestamp, needs bridge",
 			"Power state: sensor enum, needs bridge",
 			"Safe to cut power: binary_sensor, off after 9 s, needs bridge",
 			"Check: button, needs bridge+idle",
@@ -363,18 +367,20 @@ func TestButtonsCarryTheEnvelope(t *testing.T) {
 	const context, user, now = "01KBM4Z9X7Q2R5T8V1W3Y6A0CD", "0a1b2c3d4e5f60718293a4b5c6d7e8f9", 1764000000.25
 	docs := append([]discovery.Document{theBridge().Document()}, theBridge().RecorderDocuments(nvr())...)
 	buttons := map[string]bool{}
-	platforms := []string{"button", "switch"}
 	for _, d := range docs {
 		for key, c := range read(t, d).Components {
-			commands := slices.Contains(platforms, c.Platform)
-			if commands != (c.Template != "") {
+			orders := c.Platform == "button" || c.Platform == "switch"
+			if orders != (c.Template != "") {
 				t.Errorf("%s is a %s with template %q", key, c.Platform, c.Template)
 			}
-			if !commands {
+			if !orders {
 				continue
 			}
+			state := ""
+			if c.Platform == "switch" {
+				state = "ON"
+			}
 			buttons[key] = true
-			state := map[string]string{"switch": "ON"}[c.Platform]
 			for by, want := range map[string]string{user: user, "": "automation"} {
 				got := pressed(t, c.Template, context, by, now)
 				if got != (envelope{context + "-1764000000250", 1764000000, want, state}) {
@@ -387,6 +393,7 @@ func TestButtonsCarryTheEnvelope(t *testing.T) {
 		discovery.KeyRetrySignIn, discovery.KeyTakePicture, discovery.KeyCheck, discovery.KeyShutdown, discovery.KeyPowerOn,
 		discovery.KeyCancel, discovery.KeyReboot, discovery.KeyDrill, discovery.KeyConfirmOff,
 		discovery.KeyTestOutage, discovery.KeyAutomaticShutdown,
+		discovery.KeyAlertsPaused,
 	} {
 		if !buttons[key] {
 			t.Errorf("%s is no button", key)
