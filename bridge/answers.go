@@ -13,6 +13,11 @@ func (r *recorder) answer(a answer) {
 	if a.task == taskWho {
 		return // it is the keeper's
 	}
+	if a.task.aboutAlerts() {
+		r.alertAnswer(a)
+		r.heardOfAlerts(a, what)
+		return
+	}
 	if a.task == taskPicture {
 		r.pictureCame(a)
 		if what != silent {
@@ -37,6 +42,20 @@ func (r *recorder) answer(a answer) {
 		r.missed(a)
 	}
 	r.finishRetry()
+}
+
+// heardOfAlerts takes in how the recorder answered when its notifications were changed.
+func (r *recorder) heardOfAlerts(a answer, what outcome) {
+	switch {
+	case a.dropped, a.task == taskGiveUp, isRemembered(a.err):
+	case what == silent: // whether it is there the next question tells
+		r.live.silent++
+		r.plan.entries[taskInfo].tried = false
+	case what == notSignedIn:
+		r.notReady(a.err, a.at.Add(signInRetry))
+	default:
+		r.heard(a.at)
+	}
 }
 
 // isRemembered says that the recorder wasn't asked.

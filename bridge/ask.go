@@ -18,6 +18,9 @@ type question struct {
 	// asked for.
 	from  time.Time
 	first bool
+	// journal holds what is to be put back; with forget it is so for the last time.
+	journal *pauseJournal
+	forget  bool
 }
 
 // answer is what a recorder said to one question.
@@ -43,6 +46,10 @@ type answer struct {
 	oldest    nvr.Maybe[time.Time]
 	newest    nvr.Newest
 	picture   []byte
+	hasApp    nvr.Maybe[bool] // taskAlerts: the recorder has the setting
+	mayChange nvr.Maybe[bool] // and the account may change it
+	silencing silencing
+	putBack   putBack
 }
 
 // ask puts one question; it blocks for at most the client's own deadlines.
@@ -89,6 +96,19 @@ func ask(ctx context.Context, c *nvr.Client, q question) answer {
 		a.newest, a.err = c.Newest(ctx)
 	case taskPicture, taskTryPicture:
 		a.picture, a.err = c.Picture(ctx, q.kind, q.id)
+	case taskAlerts:
+		a.hasApp, a.mayChange, a.err = probeAlerts(ctx, c)
+	case taskSilence:
+		a.silencing = silence(ctx, c, q)
+		a.err = ofTheDevice(a.silencing.err)
+	case taskPutBack:
+		a.putBack = putItBack(ctx, c, q)
+		if a.putBack.Missing == nil {
+			a.err = ofTheDevice(a.putBack.err)
+		}
+	case taskGiveUp:
+		a.putBack.err = q.journal.forget()
+		a.putBack.left = q.journal.kept != nil
 	default:
 		panic("bridge: unknown task")
 	}

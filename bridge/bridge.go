@@ -360,7 +360,7 @@ func (b *Bridge) command(now time.Time, m mqtt.Incoming) {
 	}
 	h := &handover{told: make(chan struct{})}
 	if ok {
-		v = b.deliver(t, v, h)
+		v = b.deliver(t, v, e, h)
 	}
 	b.site.verdict(t.name, v)
 	h.accepted = v.EventType == verdictAccepted
@@ -443,21 +443,24 @@ type handover struct {
 
 // ordered is an accepted command on its way to a recorder.
 type ordered struct {
-	command any // retry or snap
+	command any // retry, snap or pauseOrder
 	*handover
 }
 
 // deliver hands an accepted command over; a full inbox refuses it, for all that
 // it was meant for.
-func (b *Bridge) deliver(t target, v *verdict, h *handover) *verdict {
+func (b *Bridge) deliver(t target, v *verdict, e envelope, h *handover) *verdict {
 	names := []string{t.name}
 	if t.name == discovery.SiteTarget {
 		names = b.names
 	}
 	for _, name := range names {
 		var m any = retry{id: v.ID, by: v.By, site: t.name == discovery.SiteTarget}
-		if v.Action == actionTakePicture {
+		switch v.Action {
+		case actionTakePicture:
 			m = snap{id: v.ID, by: v.By, camera: t.camera}
+		case actionPause, actionResume:
+			m = e.pause(v.Action)
 		}
 		select {
 		case b.recorders[name].inbox <- ordered{m, h}:

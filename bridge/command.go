@@ -37,6 +37,8 @@ const (
 	actionTakePicture action = "take_picture"
 	actionAutomatic   action = "automatic_shutdown"
 	actionTestOutage         = action(power.TestOutage) // of the whole site
+	actionPause       action = "pause_alerts"
+	actionResume      action = "resume_alerts"
 )
 
 // known says whether there is such an action for a target.
@@ -44,6 +46,8 @@ func (a action) known(t target) bool {
 	switch {
 	case a == actionRetrySignIn:
 		return t.camera == ""
+	case a == actionPause, a == actionResume:
+		return t.camera == "" && t.name != discovery.SiteTarget
 	case a == actionTakePicture:
 		return t.camera != ""
 	case a == actionAutomatic || a == actionTestOutage:
@@ -63,7 +67,7 @@ func (a action) power() bool {
 	return false
 }
 
-const knownActions = "retry_sign_in, check, plan, shutdown, reboot, power_cycle, power_on, cancel, drill, confirm_off, for cameras take_picture, and for the site automatic_shutdown and test_outage"
+const knownActions = "retry_sign_in, pause_alerts, resume_alerts, check, plan, shutdown, reboot, power_cycle, power_on, cancel, drill, confirm_off, for cameras take_picture, and for the site automatic_shutdown and test_outage"
 
 // target is what a command is for: a recorder or the site, and a camera or none.
 type target struct{ name, camera string }
@@ -76,6 +80,8 @@ type envelope struct {
 	Reason string   `json:"reason"`
 	Force  []string `json:"force"`
 	State  string   `json:"state"` // of a switch: ON or OFF
+	// Minutes is for how long alerts are paused; nil: as usual.
+	Minutes *int `json:"minutes"`
 }
 
 // verdict is what is published about a command: one when checking ends, and for
@@ -181,8 +187,13 @@ func (g *gatekeeper) judge(now time.Time, t target, a action, payload []byte, re
 	if err != nil {
 		return refuse("malformed", err.Error())
 	}
-	if switches := e.State == onOff(true) || e.State == onOff(false); switches != (a == actionAutomatic) || !switches && e.State != "" {
+	switch switches := e.State == onOff(true) || e.State == onOff(false); {
+	case !switches && (e.State != "" || a == actionAutomatic), switches && a != actionAutomatic && a != actionPause:
 		return refuse("malformed", "state must be ON or OFF for a switch, and is for nothing else")
+	case e.Minutes != nil && (a != actionPause || e.State == onOff(false)):
+		return refuse("malformed", "minutes is for pausing alerts, and for nothing else")
+	case e.Minutes != nil && (*e.Minutes < 1 || *e.Minutes > int(pauseLongest/time.Minute)):
+		return refuse("malformed", fmt.Sprintf("minutes must be 1 to %d", int(pauseLongest/time.Minute)))
 	}
 	v := &verdict{EventType: verdictAccepted}
 	if !a.power() { // time and id are judged where they are remembered
@@ -260,6 +271,19 @@ func parseEnvelope(payload []byte) (envelope, error) {
 		return e, fmt.Errorf("force lists at most %d ids of findings", maxForce)
 	}
 	return e, nil
+}
+
+// pause is what a recorder's loop is asked about alerts.
+func (e envelope) pause(a action) pauseOrder {
+	o := pauseOrder{id: e.ID, by: e.By, action: a}
+	switch {
+	case a == actionResume, e.State == onOff(false):
+	case e.Minutes != nil:
+		o.minutes = time.Duration(*e.Minutes) * time.Minute
+	default:
+		o.minutes = pauseUsual
+	}
+	return o
 }
 
 // command is what the keeper is asked.

@@ -46,6 +46,8 @@ func (r *recorder) alert(a nvr.Alert) (full bool) {
 	switch {
 	case !ok:
 		return full
+	case r.alerts.silent(now): // nothing of it is told later either
+		return r.lookAfter(at.kind, now) || full
 	case a.Picture != nil:
 		r.keepPicture(at.camera, a.Picture, now)
 		return full

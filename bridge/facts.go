@@ -63,6 +63,8 @@ func (r *recorder) apply(a answer) {
 	case taskNewest:
 		r.live.newest = a.newest
 		r.known.Tells.Newest = r.known.Tells.Newest || a.newest.Version != ""
+	case taskAlerts:
+		r.alertsProbed(a)
 	case taskAccount:
 	default:
 		panic("bridge: unknown task")
@@ -148,7 +150,8 @@ func (r *recorder) welcome(i nvr.Info) {
 	k := r.known
 	if k.Firmware != "" && k.Firmware != i.Firmware {
 		r.log.Info("recorder has another firmware", keyFirmware, i.Firmware, keyBefore, k.Firmware)
-		k.Pictures = nil
+		k.Pictures, k.App, k.AppPaused = nil, false, false
+		r.alerts.app, r.alerts.may = nvr.Maybe[bool]{}, nvr.Maybe[bool]{}
 		now := time.Now()
 		r.plan.reset(now)
 		r.plan.answered(taskAccount, now)
@@ -157,6 +160,9 @@ func (r *recorder) welcome(i nvr.Info) {
 	k.Serial, k.MAC, k.Model, k.Firmware, k.Hardware = i.Serial, i.MAC, i.Model, i.Firmware, i.Hardware
 	k.Manufacturer, k.Recorder = i.Manufacturer, i.Recorder
 	k.Title = r.title(i)
+	if !r.live.ready {
+		r.alerts.ready()
+	}
 	r.live.ready, r.live.trouble, r.live.found = true, nil, nil
 }
 

@@ -26,4 +26,5 @@ const (
 	keyState    = "state"
 	keyPath     = "path"
 	keyCounted  = "recorders"
+	keyUntil    = "until"
 )

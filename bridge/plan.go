@@ -26,6 +26,7 @@ const (
 	taskSMART  // one disk's health
 	taskOldest // one step to a channel's oldest recording
 	taskNewest // newer firmware
+	taskAlerts // whether notifications can be silenced on the recorder
 	taskCount
 
 	firstLater = taskSMART
@@ -35,13 +36,21 @@ const (
 	// taskWho asks for identity and uptime, when there is no plan: a sequence of
 	// power runs.
 	taskWho = taskCount + 1
+	// What is done with the recorder's own notifications, when it is time to.
+	taskSilence = taskCount + 2
+	taskPutBack = taskCount + 3
+	taskGiveUp  = taskCount + 4
 )
 
 func (t task) String() string {
-	return [taskCount + 2]string{"sign-in", "identity", "capabilities", "video inputs", "IP channels",
+	return [taskCount + 5]string{"sign-in", "identity", "capabilities", "video inputs", "IP channels",
 		"camera states", "system status", "storage", "clock", "event linkages", "recording states", "recording plans",
-		"pictures", "disk health", "oldest recording", "newest firmware", "pictures", "who answers"}[t]
+		"pictures", "disk health", "oldest recording", "newest firmware", "notifications", "pictures", "who answers",
+		"pausing alerts", "resuming alerts", "resuming alerts"}[t]
 }
+
+// aboutAlerts says that the recorder's own notifications are changed or put back.
+func (t task) aboutAlerts() bool { return t == taskSilence || t == taskPutBack || t == taskGiveUp }
 
 const (
 	// spacing keeps an idle recorder at three calls a minute. A recorder that
@@ -54,6 +63,9 @@ const (
 	longestRetry = time.Hour
 	// hurryGap is the least time between the same question, whatever alarms say.
 	hurryGap = 10 * time.Second
+	// alertsAgain is when it is asked again whether notifications can be silenced, once
+	// it was answered: rights may change.
+	alertsAgain = 24 * time.Hour
 	// skipped is when a question is thought of again that was about nothing.
 	skipped = 10 * time.Minute
 )
@@ -73,6 +85,7 @@ var intervals = [taskCount]time.Duration{
 	taskSMART:       10 * time.Minute,
 	taskOldest:      10 * time.Minute,
 	taskNewest:      12 * time.Hour,
+	taskAlerts:      10 * time.Minute,
 }
 
 // plan says what is asked when: everything once and at once after a restart,

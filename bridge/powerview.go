@@ -14,6 +14,9 @@ type powerView struct {
 	// Ask lets the loop ask by its plan, Listen read the event stream. SignIn is
 	// for a time without a plan: it looks now and then who answers.
 	Ask, Listen, SignIn bool
+	// Sequence says that a power sequence is about to change the recorder's power, has
+	// done so, or brings it back; Counting that it counts down to that.
+	Sequence, Counting bool
 
 	State    power.State
 	Why      power.Reason
@@ -52,6 +55,8 @@ func (k *keeper) view(w power.Watch) powerView {
 		Blockers: blockers(k.machine.Findings()), Drill: m.Learned, Support: k.supportWord(m), Finish: k.finish(m),
 		Full: k.book.full,
 	}
+	v.Counting = v.State == power.CountingDown
+	v.Sequence = m.Seq.Number != 0 && v.State != power.Checking && !v.resting()
 	if a := k.book.last(); a != nil {
 		last := *a
 		v.Last = &last
@@ -206,6 +211,9 @@ func (a *Action) attributes() map[string]any {
 func (r *recorder) obey(v powerView) {
 	before := r.power
 	r.power = v
+	if v.Sequence != before.Sequence || v.State != before.State {
+		r.alerts.sequenceMoved(time.Now(), v.Sequence)
+	}
 	if before.Ask && !v.Ask && r.cancel != nil {
 		r.cancel() // a power effect goes first
 	}

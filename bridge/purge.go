@@ -66,13 +66,12 @@ func Purge(ctx context.Context, c Config, name string) (PurgeReport, error) {
 	if err != nil {
 		return report, err
 	}
-	return report, retireJournal(c.StateDir, name)
+	return report, errors.Join(retire(journalPath(c.StateDir, name)), retire(pauseJournalPath(c.StateDir, name)))
 }
 
-// retireJournal puts a recorder's journal aside: what a drill has taught was about
-// the former recorder. Its log book stays in the file.
-func retireJournal(stateDir, name string) error {
-	path := journalPath(stateDir, name)
+// retire puts a recorder's journal aside: what a drill has taught, or what is to be
+// put back, was about the former recorder. A log book stays in the file.
+func retire(path string) error {
 	err := os.Rename(path, path+".purged")
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
 		return fmt.Errorf("put the journal aside: %w", err)

@@ -66,6 +66,7 @@ type recorder struct {
 	stream   stream
 	latches  latches
 	pictures pictures
+	alerts   alerts
 	oldest   oldest
 	diskTurn int     // disks whose health was asked
 	retries  []retry // accepted commands that wait for their outcome
@@ -139,6 +140,7 @@ func newRecorder(c RecorderConfig, s *site) (*recorder, error) {
 			plans: map[string]nvr.Track{}, idle: map[string]int{}},
 		latches:  latches{on: map[ref]*latch{}},
 		pictures: pictures{taken: map[string]time.Time{}},
+		alerts:   newAlerts(s.cfg.StateDir, c.Name, known),
 		oldest:   oldest{found: map[string]time.Time{}},
 	}
 	if known != nil {
@@ -156,6 +158,7 @@ func newRecorder(c RecorderConfig, s *site) (*recorder, error) {
 // started has ended, with the recorder said to be offline.
 func (r *recorder) run(ctx context.Context) {
 	defer r.client.Close()
+	defer r.stopAlerts(ctx)
 	work := make(chan asked)
 	var requester sync.WaitGroup
 	requester.Go(func() { r.request(ctx, work) })
@@ -170,6 +173,7 @@ func (r *recorder) run(ctx context.Context) {
 	for {
 		if full {
 			r.settleStream(time.Now())
+			r.settleAlerts(time.Now())
 			r.publish(ctx)
 			planned = r.act(ctx, work)
 		}
@@ -202,7 +206,7 @@ func (r *recorder) run(ctx context.Context) {
 func (r *recorder) act(ctx context.Context, work chan<- asked) (wake time.Time) {
 	now := time.Now()
 	r.reopen(ctx, now)
-	wake = r.streamWake()
+	wake = sooner(r.streamWake(), r.alertWake(now))
 	if r.asking {
 		return wake
 	}
@@ -228,9 +232,12 @@ type asked struct {
 	question
 }
 
-// nextQuestion is a picture that is wanted, or what the plan says, and when it may
-// be asked: zero is now.
+// nextQuestion is about alerts that are to be paused or told again, a picture that is
+// wanted, or what the plan says, and when it may be asked: zero is now.
 func (r *recorder) nextQuestion(now time.Time) (question, time.Time) {
+	if q, ok := r.alertQuestion(now); ok && !r.hold.After(now) {
+		return q, time.Time{}
+	}
 	if due := r.pictureDue(); !due.IsZero() && !due.After(now) && !r.hold.After(now) {
 		return r.nextPicture(), time.Time{}
 	}
@@ -312,6 +319,8 @@ func (r *recorder) handle(ctx context.Context, m any) (full bool) {
 		r.cancel()
 		if !m.dropped { // one that was ended says nothing of the recorder
 			r.report(m)
+		}
+		if !m.dropped || m.task.aboutAlerts() { // what it did there counts all the same
 			r.answer(m)
 		}
 	case streamOpened:
@@ -335,6 +344,8 @@ func (r *recorder) carryOut(command any) {
 		r.trySignIn(c)
 	case snap:
 		r.snap(c)
+	case pauseOrder:
+		r.orderPause(c)
 	default:
 		panic("bridge: unknown command")
 	}

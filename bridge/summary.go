@@ -162,15 +162,19 @@ func (r *recorder) reasons(now time.Time) []reason {
 			out = append(out, t)
 		}
 	}
+	if a := r.alertReason(); a != nil {
+		out = append(out, *a)
+	}
 	if !l.ready || r.known == nil {
 		return out
 	}
+	quiet := r.alerts.quiet(now) // what a sequence brings along isn't told while it runs
 	for t := range taskCount {
 		if l.denied[t] {
 			out = append(out, reason{"right", "The account may not read: " + t.String(), adviceForRight(t)})
 		}
 	}
-	if e := r.streamReason(now); e != nil && (e.ID != "events" || !booting) {
+	if e := r.streamReason(now); e != nil && (e.ID != "events" || !booting) && !quiet {
 		out = append(out, *e)
 	}
 	for _, k := range r.known.Disks {
@@ -186,6 +190,9 @@ func (r *recorder) reasons(now time.Time) []reason {
 		}
 	}
 	for _, id := range r.notRecording() {
+		if quiet {
+			break
+		}
 		out = append(out, reason{"recording", r.known.byID(id).title() + " doesn't record, though its plan is to record all the time",
 			"Look at the camera's picture and at the recorder's disks and recording schedule."})
 	}

@@ -87,6 +87,7 @@ func (r *recorder) recorderValues() map[string]value {
 	}
 	r.powerValues(v)
 	r.careValues(v, time.Now())
+	r.alertValues(v)
 	v[discovery.KeyEventStream] = r.streamValue()
 	r.eventValues(v, "", r.known.Events)
 	if !r.stream.told.IsZero() {
@@ -140,7 +141,7 @@ func (r *recorder) storageValues(v map[string]value) {
 	}
 	v[discovery.KeyDiskError] = value{state: onOff(trouble)}
 	failing := len(r.notRecording()) > 0 || r.latches.has(ref{kind: string(nvr.RecordingFailure)})
-	v[discovery.KeyRecordingFailure] = value{state: onOff(failing)}
+	v[discovery.KeyRecordingFailure] = value{state: onOff(failing && !r.alerts.quiet(time.Now()))}
 }
 
 func selfTest(s nvr.SMART) string {
@@ -296,6 +297,9 @@ func (r *recorder) cameraValues(id string) map[string]value {
 	}
 	if s, ok := r.live.states[id]; ok {
 		v[discovery.KeyConnection] = orUnknown(s.Online, onOff)
+		if !s.Online.Value && r.alerts.quiet(time.Now()) { // it may just not be back yet
+			v[discovery.KeyConnection] = value{state: payloadUnknown}
+		}
 		v[discovery.KeyOfflineReason] = value{offlineReason(s), map[string]any{"reported": s.Reason}}
 	}
 	if on, ok := r.live.recording[id]; ok {
