@@ -74,7 +74,7 @@ func Check(ctx context.Context, c Config) Report {
 	for _, rc := range c.Recorders {
 		if err != nil {
 			r.add("recorder "+rc.Name, "sign-in", ResultUnknown, "not tried: the login budget is in the state directory", "")
-			r.checkOutage(c, rc, standing{})
+			r.checkOutage(c, rc, readiness{})
 			continue
 		}
 		r.checkRecorder(ctx, c, rc)
@@ -103,7 +103,7 @@ type recorderCheck struct {
 	*Report
 	subject string
 	client  *nvr.Client
-	stands  standing
+	stands  readiness
 }
 
 func (r *Report) checkRecorder(ctx context.Context, c Config, rc RecorderConfig) {

@@ -139,14 +139,14 @@ func judgeUPS(r ups.Reading, beside bool) (result, text, advice string) {
 	return ResultOK, ": mains is there", ""
 }
 
-// standing is what is known of a recorder beside its journal: what keeps it from
+// readiness is what is known of a recorder beside its journal: what keeps it from
 // being shut down, with what to do.
-type standing struct {
+type readiness struct {
 	firmware, no, advice string
 }
 
 // checkOutage says whether an outage would shut a recorder down now.
-func (r *Report) checkOutage(c Config, rc RecorderConfig, s standing) {
+func (r *Report) checkOutage(c Config, rc RecorderConfig, s readiness) {
 	if !c.Mains.known() {
 		return
 	}

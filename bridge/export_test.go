@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"hikbridge/mqtt"
+	"hikbridge/nvr"
 )
 
 // JudgeCommand gives the verdict on one command to a fresh gatekeeper.
@@ -73,3 +74,42 @@ func (b *Bridge) FillJournal(recorder string) { b.recorders[recorder].keeper.siz
 
 // Stands says whether a recorder may lose its power by what feeds others as well.
 func (b *Bridge) Stands(recorder string) bool { return b.recorders[recorder].keeper.gate.stands() }
+
+// Pause is the rule of pauses.
+type Pause struct{ p pause }
+
+// Standing is how a recorder stands.
+type Standing struct{ Ask, Careful, Counting bool }
+
+// NewPause is the rule at a start: with something to put back or without, with what
+// is known of the setting.
+func NewPause(left, has, may bool) Pause {
+	return Pause{pause{left: left, back: left, app: nvr.Maybe[bool]{Value: has, Known: has}, may: nvr.Maybe[bool]{Value: may, Known: may}}}
+}
+
+func (p *Pause) Begin(now time.Time, d time.Duration)   { p.p.begin(now, d) }
+func (p *Pause) Resume()                                { p.p.resume() }
+func (p *Pause) SequenceMoved(now time.Time, runs bool) { p.p.sequenceMoved(now, runs) }
+func (p *Pause) Ready()                                 { p.p.ready() }
+func (p *Pause) Silent(now time.Time) bool              { return p.p.silent(now) }
+func (p *Pause) Quiet(now time.Time) bool               { return p.p.quiet(now) }
+func (p *Pause) Sure() bool                             { return p.p.left && p.p.sure }
+
+// Step names what is to be done.
+func (p *Pause) Step(now time.Time, s Standing) (string, time.Time) {
+	step, wake := p.p.step(now, standing{ask: s.Ask, careful: s.Careful, counting: s.Counting})
+	return [...]string{"nothing", "silence", "put back", "forget", "give up"}[step], wake
+}
+
+// pauseErrors are why something failed, by name.
+var pauseErrors = map[string]error{"unsupported": nvr.ErrUnsupported, "forbidden": nvr.ErrForbidden, "disk": errJournal,
+	"unknown": nvr.ErrBusy, "refused": nvr.ErrBusy, "not sent": nvr.ErrBusy}
+
+func (p *Pause) Silenced(now time.Time, outcome string, left bool, why string) {
+	o := map[string]nvr.Outcome{"done": nvr.OutcomeDone, "unknown": nvr.OutcomeUnknown, "not sent": nvr.OutcomeNotSent, "refused": nvr.OutcomeRefused}[outcome]
+	p.p.silenced(now, silencing{outcome: o, left: left, err: pauseErrors[why]})
+}
+
+func (p *Pause) WasPutBack(now time.Time, left bool, why string) {
+	p.p.wasPutBack(now, putBack{left: left, err: pauseErrors[why]})
+}

@@ -50,6 +50,7 @@ type standing struct {
 type pause struct {
 	command  time.Time // until when a command pauses; zero: none does
 	sequence time.Time // the same for a power sequence
+	running  bool      // a power sequence is
 	resumed  bool      // by a command, for the rest of the sequence
 
 	app   nvr.Maybe[bool] // the recorder has the setting
@@ -74,11 +75,12 @@ func (p *pause) begin(now time.Time, d time.Duration) {
 
 // resume ends all pauses now.
 func (p *pause) resume() {
-	p.command, p.sequence, p.resumed = time.Time{}, time.Time{}, true
+	p.command, p.sequence, p.resumed = time.Time{}, time.Time{}, p.running
 }
 
 // sequenceMoved takes in that a power sequence has come to another state, or ended.
 func (p *pause) sequenceMoved(now time.Time, runs bool) {
+	p.running = runs
 	switch {
 	case !runs:
 		p.sequence, p.resumed = time.Time{}, false
@@ -188,7 +190,7 @@ func (p *pause) wasPutBack(now time.Time, b putBack) {
 	p.back = true
 	switch {
 	case !b.left:
-		*p = pause{command: p.command, sequence: p.sequence, resumed: p.resumed, app: p.app, may: p.may, tries: p.tries}
+		*p = pause{command: p.command, sequence: p.sequence, running: p.running, resumed: p.resumed, app: p.app, may: p.may, tries: p.tries}
 		return
 	case b.err == nil:
 		if p.restored.IsZero() {
