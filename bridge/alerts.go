@@ -154,20 +154,29 @@ func (r *recorder) alertAnswer(a answer) {
 func (r *recorder) noteApp() {
 	a := &r.alerts
 	r.known.App = a.app.Value
-	r.known.AppPaused = (r.known.AppPaused || a.came) && a.may.Value
+	r.known.AppPaused = a.may.Value && (r.known.AppPaused || a.came)
 }
 
-// alertsProbed takes over whether the recorder has the setting, and whether the
-// account may change it.
-func (r *recorder) alertsProbed(a answer) {
-	p := &r.alerts
-	if a.hasApp.Known {
-		p.app = a.hasApp
-	}
-	if a.mayChange.Known {
-		p.may = a.mayChange
-	}
+// probedAlerts takes over whether the recorder has the setting.
+func (r *recorder) probedAlerts(at time.Time, has bool) {
+	r.alerts.app = known(has)
 	r.noteApp()
+	r.plan.again(taskAlerts, at, alertsAgain)
+}
+
+// alertsRefused takes in that it couldn't be asked for. Who pauses nothing needn't
+// know why.
+func (r *recorder) alertsRefused(a answer, settled bool) {
+	delete(r.live.denied, taskAlerts)
+	switch {
+	case errors.Is(a.err, nvr.ErrBusy), !settled:
+		r.plan.refused(taskAlerts, a.at)
+		return
+	case errors.Is(a.err, nvr.ErrUnsupported) && !errors.Is(a.err, nvr.ErrDocument):
+		r.alerts.app = known(false)
+		r.noteApp()
+	}
+	r.plan.answered(taskAlerts, a.at)
 	r.plan.again(taskAlerts, a.at, alertsAgain)
 }
 
@@ -348,30 +357,6 @@ func isRecorder(ctx context.Context, c *nvr.Client, id string) error {
 		return errOtherBox
 	}
 	return err
-}
-
-// probeAlerts asks whether a recorder has the setting, and whether the account may
-// change it.
-func probeAlerts(ctx context.Context, c *nvr.Client) (has, may nvr.Maybe[bool], err error) {
-	rights, err := c.Rights(ctx)
-	if err != nil {
-		return has, may, err
-	}
-	for _, right := range rights {
-		if right.Name == "parameterConfig" {
-			may = right.Granted
-		}
-	}
-	_, err = c.Notifications(ctx)
-	switch {
-	case err == nil:
-		return known(true), may, nil
-	case errors.Is(err, nvr.ErrDocument), errors.Is(err, nvr.ErrForbidden): // told when it is used
-		return has, may, nil
-	case errors.Is(err, nvr.ErrUnsupported):
-		return known(false), may, nil
-	}
-	return has, may, err
 }
 
 // ofTheDevice gives an error only if it tells how a recorder answers: others say

@@ -80,6 +80,9 @@ func (r *recorder) wasRefused(a answer, unsupported bool) {
 	case a.task == taskTryPicture && !forbidden && !errors.Is(a.err, nvr.ErrBusy) && settled:
 		r.triedPicture(a, false)
 		return
+	case a.task == taskAlerts:
+		r.alertsRefused(a, settled)
+		return
 	case a.task == taskAccount: // DS-2CD2532F V5.2.0 answers 500; the identity signs in as well
 		r.plan.drop(a.task, a.at)
 		return
@@ -177,6 +180,7 @@ func (r *recorder) trySignIn(cmd retry) {
 	}
 	r.log.Info("sign-in is tried again", keyBy, cmd.by)
 	r.plan.reset(time.Now())
+	r.alerts.may = nvr.Maybe[bool]{} // rights may have changed
 	r.hold, r.live.trouble, r.stream.next = time.Time{}, nil, time.Time{}
 	r.retries = append(r.retries, cmd) // they come at verdictRate at most
 }

@@ -46,8 +46,6 @@ type answer struct {
 	oldest    nvr.Maybe[time.Time]
 	newest    nvr.Newest
 	picture   []byte
-	hasApp    nvr.Maybe[bool] // taskAlerts: the recorder has the setting
-	mayChange nvr.Maybe[bool] // and the account may change it
 	silencing silencing
 	putBack   putBack
 }
@@ -97,7 +95,7 @@ func ask(ctx context.Context, c *nvr.Client, q question) answer {
 	case taskPicture, taskTryPicture:
 		a.picture, a.err = c.Picture(ctx, q.kind, q.id)
 	case taskAlerts:
-		a.hasApp, a.mayChange, a.err = probeAlerts(ctx, c)
+		_, a.err = c.Notifications(ctx)
 	case taskSilence:
 		a.silencing = silence(ctx, c, q)
 		a.err = ofTheDevice(a.silencing.err)

@@ -148,8 +148,11 @@ func (k *keeper) look(ctx context.Context) (f power.Facts, model string) {
 	f.Formatting = seen(work.Formatting, strings.Join(work.Evidence, ", "), err)
 	f.Repairing = seen(work.Repairing, strings.Join(work.Evidence, ", "), err)
 	f.RAIDError = seen(work.RAIDError, strings.Join(work.Evidence, ", "), err)
-	right, err := asking(ctx, c.MayShutDown)
-	f.Right = seen(right, "", err)
+	may, err := asking(ctx, c.May)
+	f.Right = seen(may.ShutDown, "", err)
+	if may.Configure.Known {
+		k.configure.Store(&may.Configure.Value)
+	}
 	return f, info.Model
 }
 

@@ -64,7 +64,7 @@ func (r *recorder) apply(a answer) {
 		r.live.newest = a.newest
 		r.known.Tells.Newest = r.known.Tells.Newest || a.newest.Version != ""
 	case taskAlerts:
-		r.alertsProbed(a)
+		r.probedAlerts(a.at, true)
 	case taskAccount:
 	default:
 		panic("bridge: unknown task")

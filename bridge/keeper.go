@@ -51,7 +51,10 @@ type keeper struct {
 	mains   mainsNews   // as told last; owned by the goroutine of the outage rule
 	place   int         // among the recorders, in the configured order
 	resolve atomic.Bool // the prober looks the name up
-	missed  atomic.Bool // a report of the relay found no room: it isn't known any more
+	// configure is whether the account may change settings, as a check was told last;
+	// nil: none was.
+	configure atomic.Pointer[bool]
+	missed    atomic.Bool // a report of the relay found no room: it isn't known any more
 
 	// All below is owned by the keeper's goroutine, from run on.
 	machine *power.Machine

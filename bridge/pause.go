@@ -54,7 +54,7 @@ type pause struct {
 	resumed  bool      // by a command, for the rest of the sequence
 
 	app   nvr.Maybe[bool] // the recorder has the setting
-	may   nvr.Maybe[bool] // the account may change it: its right was told, or it did
+	may   nvr.Maybe[bool] // the account may change it: a check was told so, or it did
 	tries int             // of silencing it, in this pause
 
 	left     bool      // the journal holds what is to be put back
@@ -169,7 +169,7 @@ func (p *pause) silenced(now time.Time, s silencing) {
 	case errors.Is(s.err, nvr.ErrUnsupported):
 		p.app = known(false)
 	case errors.Is(s.err, nvr.ErrForbidden):
-		p.may = known(false)
+		p.tries, p.may = pauseTries, nvr.Maybe[bool]{}
 	case errors.Is(s.err, errJournal), errors.Is(s.err, nvr.ErrNotKept):
 		p.tries = pauseTries
 	}

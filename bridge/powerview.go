@@ -7,6 +7,7 @@ import (
 	"hikbridge/bridge/power"
 	"hikbridge/discovery"
 	"hikbridge/mqtt"
+	"hikbridge/nvr"
 )
 
 // powerView is what a keeper lets the recorder's loop do and show.
@@ -17,6 +18,9 @@ type powerView struct {
 	// Sequence says that a power sequence is about to change the recorder's power, has
 	// done so, or brings it back; Counting that it counts down to that.
 	Sequence, Counting bool
+	// Configure is whether the account may change the recorder's settings, as the last
+	// check was told.
+	Configure nvr.Maybe[bool]
 
 	State    power.State
 	Why      power.Reason
@@ -54,6 +58,9 @@ func (k *keeper) view(w power.Watch) powerView {
 		Needs: k.needs(), Looked: k.probes != nil && k.sight.last.Sight != "", Answers: k.sight.last.Sight == power.Alive,
 		Blockers: blockers(k.machine.Findings()), Drill: m.Learned, Support: k.supportWord(m), Finish: k.finish(m),
 		Full: k.book.full,
+	}
+	if c := k.configure.Load(); c != nil {
+		v.Configure = known(*c)
 	}
 	v.Counting = v.State == power.CountingDown
 	v.Sequence = m.Seq.Number != 0 && v.State != power.Checking && !v.resting()
@@ -213,6 +220,9 @@ func (r *recorder) obey(v powerView) {
 	r.power = v
 	if v.Sequence != before.Sequence || v.State != before.State {
 		r.alerts.sequenceMoved(time.Now(), v.Sequence)
+	}
+	if v.Configure.Known && v.Configure != before.Configure {
+		r.alerts.may = v.Configure
 	}
 	if before.Ask && !v.Ask && r.cancel != nil {
 		r.cancel() // a power effect goes first

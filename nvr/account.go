@@ -73,19 +73,25 @@ func (c *Client) Rights(ctx context.Context) ([]Right, error) {
 	return rights, nil
 }
 
-// MayShutDown asks whether the account may shut the recorder down and restart it
-// (right restartOrShutdown); an administrator may. Not known: the device answers and
-// doesn't say. ErrUnsupported: it has no such question.
-func (c *Client) MayShutDown(ctx context.Context) (Maybe[bool], error) {
+// May is what an account may do to a recorder. Not known: the device answers and
+// doesn't say.
+type May struct {
+	ShutDown  Maybe[bool] // also restart it: right restartOrShutdown
+	Configure Maybe[bool] // change settings: right parameterConfig
+}
+
+// May asks what the account may do to the recorder; an administrator may all.
+// ErrUnsupported: it has no such question.
+func (c *Client) May(ctx context.Context) (May, error) {
 	id, level, err := c.ownUser(ctx)
 	if err != nil || id == "" {
-		return Maybe[bool]{}, err
+		return May{}, err
 	}
 	if strings.EqualFold(level, "Administrator") {
-		return known(true), nil
+		return May{known(true), known(true)}, nil
 	}
 	told, err := c.permissions(ctx, id)
-	return told[rightPower], err
+	return May{told[rightPower], told[rightConfig]}, err
 }
 
 func (c *Client) ownUser(ctx context.Context) (id, level string, err error) {

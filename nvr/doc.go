@@ -5,7 +5,7 @@
 // Proxies, ProxyStatus, Inputs, Status, Storage, SMART, Clock, Account, Rights,
 // Triggers, Working, Tracks, FirstDay, FirstRecording, AddressMode, Newest,
 // Picture, Notifications, and before a shutdown Upgrade, DiskWork, Sessions,
-// MayShutDown and Exporting; Log and Gaps take several. Calls may come from any
+// May and Exporting; Log and Gaps take several. Calls may come from any
 // goroutine; the client sends one request at a time, since concurrent use of a nonce
 // makes recorders reject right passwords.
 //

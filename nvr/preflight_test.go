@@ -195,8 +195,8 @@ func TestSessions(t *testing.T) {
 	})
 }
 
-func TestMayShutDown(t *testing.T) {
-	lacks := nvrtest.Rights{Lacks: []string{"restartOrShutdown"}}
+func TestMay(t *testing.T) {
+	lacks := nvrtest.Rights{Lacks: []string{"restartOrShutdown", "parameterConfig"}}
 	for _, tt := range []struct {
 		name   string
 		rights nvrtest.Rights
@@ -217,8 +217,8 @@ func TestMayShutDown(t *testing.T) {
 			if tt.fault.Path != "" {
 				r.Fail(tt.fault)
 			}
-			may, err := c.MayShutDown(t.Context())
-			if may != tt.want || !errors.Is(err, tt.err) || tt.err == nil && err != nil {
+			may, err := c.May(t.Context())
+			if may.ShutDown != tt.want || may.Configure != tt.want || !errors.Is(err, tt.err) || tt.err == nil && err != nil {
 				t.Errorf("%s: %+v, %v", tt.name, may, err)
 			}
 		})
