@@ -336,6 +336,26 @@ func (r *recorderCheck) rights(ctx context.Context) {
 	default:
 		r.note("rights", ResultOK, "all that hikbridge uses")
 	}
+	r.alerts(ctx, rights)
+}
+
+// alerts says how far alerts can be paused.
+func (r *recorderCheck) alerts(ctx context.Context, rights []nvr.Right) {
+	i := slices.IndexFunc(rights, func(right nvr.Right) bool { return right.Name == "parameterConfig" })
+	may := rights[i].Granted
+	_, err := r.client.Notifications(ctx)
+	switch {
+	case errors.Is(err, nvr.ErrUnsupported):
+		r.note("alerts", ResultOK, "can be paused here only; this firmware doesn't let its app be silenced")
+	case err != nil:
+		r.note("alerts", ResultUnknown, "can be paused here; whether also in the recorder's app isn't known: "+plain(err))
+	case may.Known && !may.Value:
+		r.note("alerts", ResultOK, "can be paused here; also in the recorder's app with the right "+rightNames["parameterConfig"])
+	case !may.Known:
+		r.note("alerts", ResultOK, "can be paused here; also in the recorder's app, if the account may change settings")
+	default:
+		r.note("alerts", ResultOK, "can be paused here and in the recorder's app")
+	}
 }
 
 func onlineText(states []nvr.ChannelStatus) string {

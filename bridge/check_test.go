@@ -68,6 +68,21 @@ func TestCheckTellsWhatIsWrongAndWhatToDo(t *testing.T) {
 		}, "recorder nvr", "events", "warning", "motion of 2 cameras isn't", "Notify Surveillance Center", false},
 		{"events that are told", func(*world, *nvrtest.Recorder) {}, "recorder nvr", "events", "ok", "told to hikbridge", "", false},
 		{"what records", func(w *world, r *nvrtest.Recorder) { r.SetRecording(nvrtest.IP(1), false) }, "recorder nvr", "recording", "ok", "2 of ", "", false},
+		{"alerts here only", func(*world, *nvrtest.Recorder) {}, "recorder nvr", "alerts", "ok", "here only", "", false},
+		{"alerts here and in the app", func(w *world, r *nvrtest.Recorder) {
+			r.SetNotificationsManner(nvrtest.Notifications{Supported: true})
+		}, "recorder nvr", "alerts", "ok", "here and in the recorder's app", "", false},
+		{"alerts without the right", func(w *world, r *nvrtest.Recorder) {
+			r.SetNotificationsManner(nvrtest.Notifications{Supported: true})
+			r.SetRights(nvrtest.Rights{Lacks: []string{"parameterConfig"}})
+		}, "recorder nvr", "alerts", "ok", "with the right Remote: Parameters Settings", "", false},
+		{"alerts with an unknown right", func(w *world, r *nvrtest.Recorder) {
+			r.SetNotificationsManner(nvrtest.Notifications{Supported: true})
+			r.SetRights(nvrtest.Rights{Denied: []string{"Security/users"}})
+		}, "recorder nvr", "alerts", "ok", "if the account may change settings", "", false},
+		{"alerts that can't be read", func(w *world, r *nvrtest.Recorder) {
+			r.SetNotificationsManner(nvrtest.Notifications{Supported: true, Get: nvrtest.Refusal{Status: 500}})
+		}, "recorder nvr", "alerts", "unknown", "isn't known", "", false},
 		{"a fixed address", func(*world, *nvrtest.Recorder) {}, "recorder nvr", "address", "ok", "set on the recorder", "", false},
 		{"an address that may change", func(w *world, r *nvrtest.Recorder) {
 			r.Fail(nvrtest.Fault{Path: "System/Network/interfaces", Body: []byte("<NetworkInterfaceList><NetworkInterface><IPAddress><addressingType>dynamic</addressingType><ipAddress>192.0.2.7</ipAddress></IPAddress></NetworkInterface></NetworkInterfaceList>")})

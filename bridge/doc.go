@@ -41,6 +41,16 @@
 // made (logbook.go) and after a restart the machine. What is to be shown, and whether
 // the recorder may be asked anything, goes to the recorder's loop (powerview.go).
 //
+// # The way of a pause
+//
+// While alerts are paused, the loop drops what the event stream tells (events.go). A
+// rule without clock or I/O (pause.go) says from until when that is, and what is to be
+// done with the recorder's own notifications; the loop asks it before each question
+// (alerts.go), and the requester does it, with the journal (pausejournal.go) written
+// before the recorder is changed. A power sequence pauses from its countdown on: that
+// is ordinary asking of the loop, which the keeper ends before it makes its request,
+// so that the machine knows nothing of it and no shutdown waits for it.
+//
 // # Who owns what
 //
 // Each recorder's loop owns what is known of it, its keeper its power. Loops meet

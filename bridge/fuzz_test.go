@@ -21,6 +21,8 @@ func FuzzCommand(f *testing.F) {
 	f.Add("shutdown", []byte("PRESS"), true)
 	f.Add("shutdown", []byte(`{"id":"a","at":1,"by":"somebody","force":["often"]}`), false)
 	f.Add("outage", []byte("PRESS"), false)
+	f.Add("pause_alerts", []byte(fmt.Sprintf(`{"id":"a","at":%d,"minutes":720,"state":"ON"}`, now.Unix())), false)
+	f.Add("resume_alerts", []byte("resume_alerts"), false)
 	f.Fuzz(func(t *testing.T, action string, payload []byte, retained bool) {
 		verdict, accepted := bridge.JudgeCommand(now, action, payload, retained)
 		if !accepted {
@@ -28,8 +30,9 @@ func FuzzCommand(f *testing.F) {
 		}
 		// The machine of each recorder judges the age of what is about power.
 		power := slices.Contains([]string{"check", "plan", "shutdown", "reboot", "drill", "confirm_off", "power_on", "power_cycle", "cancel"}, action)
+		ours := slices.Contains([]string{"retry_sign_in", "pause_alerts", "resume_alerts"}, action)
 		switch {
-		case retained || action != "retry_sign_in" && !power || len(payload) > 4096 || verdict != "accepted":
+		case retained || !ours && !power || len(payload) > 4096 || verdict != "accepted":
 			t.Fatalf("accepted: action %q, retained %v, %d bytes, verdict %q", action, retained, len(payload), verdict)
 		case payload[0] != '{':
 			if s := string(payload); s != "PRESS" && s != action {
@@ -38,11 +41,15 @@ func FuzzCommand(f *testing.F) {
 			return
 		}
 		var e struct {
-			ID string `json:"id"`
-			At int64  `json:"at"`
+			ID      string `json:"id"`
+			At      int64  `json:"at"`
+			Minutes *int   `json:"minutes"`
 		}
 		if err := json.NewDecoder(bytes.NewReader(payload)).Decode(&e); err != nil || e.ID == "" {
 			t.Fatalf("accepted %q: %v", payload, err)
+		}
+		if e.Minutes != nil && (action != "pause_alerts" || *e.Minutes < 1 || *e.Minutes > 720) {
+			t.Fatalf("accepted %q of %s", payload, action)
 		}
 		if age := now.Sub(time.Unix(e.At, 0)); !power && (age > 30*time.Second || age < -time.Minute) {
 			t.Fatalf("accepted a command of %v", age)
