@@ -25,10 +25,10 @@ var errOtherBox = errors.New("another device answers")
 
 // pauseOrder is an accepted command to pause alerts, or with no time to resume them.
 type pauseOrder struct {
-	id, by  string
-	action  action
-	minutes time.Duration
-	asked   time.Time
+	id, by string
+	action action
+	lasts  time.Duration
+	asked  time.Time
 }
 
 // alerts is what the loop knows of paused alerts.
@@ -98,28 +98,19 @@ func (r *recorder) alertWake(now time.Time) time.Time {
 // alertQuestion is what is to be done with the recorder's own notifications now, if
 // anything is.
 func (r *recorder) alertQuestion(now time.Time) (q question, ok bool) {
-	a := &r.alerts
-	step, _ := a.step(now, r.standing())
-	q = question{task: taskPutBack, id: r.knownID(), journal: a.journal}
+	q.journal = r.alerts.journal
+	step, _ := r.alerts.step(now, r.standing())
 	switch step {
 	case stepNothing:
 		return q, false
 	case stepSilence:
-		q.task = taskSilence
-	case stepPutBack:
-	case stepForget:
-		q.forget = true
+		q.task, q.id = taskSilence, r.known.ID // known, as it may be asked
+	case stepPutBack, stepForget:
+		q.task, q.forget = taskPutBack, step == stepForget
 	case stepGiveUp:
 		q.task = taskGiveUp
 	}
 	return q, true
-}
-
-func (r *recorder) knownID() string {
-	if r.known == nil {
-		return ""
-	}
-	return r.known.ID
 }
 
 // alertAnswer takes in what became of that.
@@ -130,7 +121,7 @@ func (r *recorder) alertAnswer(a answer) {
 		p.silenced(a.at, a.silencing)
 		r.noteApp()
 		p.problem = ""
-		if err := a.silencing.err; err != nil {
+		if err := a.silencing.err; err != nil && !a.dropped {
 			p.problem = plain(err)
 			r.log.Warn("alerts can't be paused in the recorder's app", keyError, p.problem)
 		}
@@ -144,9 +135,11 @@ func (r *recorder) alertAnswer(a answer) {
 		r.log.Warn("somebody else changed the recorder's notifications meanwhile; that stays", keyReason, text)
 	}
 	p.stuck = ""
-	if err := a.putBack.err; err != nil {
+	if err := a.putBack.err; err != nil && !a.dropped {
 		p.stuck = plain(err)
-		r.warn("alerts aren't put back in the recorder's app yet", err, a.at)
+		if p.fails == 1 {
+			r.warn("alerts aren't put back in the recorder's app yet", err, a.at)
+		}
 	}
 }
 
@@ -195,8 +188,8 @@ func othersText(r nvr.Restored) string {
 func (r *recorder) orderPause(o pauseOrder) {
 	now := time.Now()
 	o.asked = now
-	if o.minutes > 0 {
-		r.alerts.begin(now, o.minutes)
+	if o.lasts > 0 {
+		r.alerts.begin(now, o.lasts)
 	} else {
 		r.alerts.resume()
 	}
@@ -209,11 +202,11 @@ func (r *recorder) tellPause(o pauseOrder, now time.Time) bool {
 	waits := now.Sub(o.asked) < pauseAnswer && r.live.ready && r.power.Ask
 	what, message := outcomeDone, ""
 	switch {
-	case o.minutes > 0 && !p.silent(now):
+	case o.lasts > 0 && !p.silent(now):
 		message = "it has ended already"
-	case o.minutes > 0 && p.left && p.came && !p.back:
+	case o.lasts > 0 && p.left && p.came && !p.back:
 		message = "paused until " + clockTime(p.until()) + ", also in the recorder's app"
-	case o.minutes > 0:
+	case o.lasts > 0:
 		if waits && (p.back || r.mayStillSilence(now)) {
 			return false
 		}

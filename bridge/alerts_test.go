@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"hikbridge/bridge"
+	"hikbridge/bridge/journal"
 	"hikbridge/nvr/nvrtest"
 )
 
@@ -479,4 +480,89 @@ func crashed(t *testing.T, resume, sent bool, step int, late time.Duration) (die
 		t.Errorf("%d more changes after another start", n-puts)
 	}
 	return died, silenced
+}
+
+// leftBehind is a world whose bridge has ended with the recorder silenced.
+func leftBehind(t *testing.T, test func(t *testing.T, w *world, r *nvrtest.Recorder, found []byte, journal string)) {
+	t.Helper()
+	alertsWorld(t, app(), func(t *testing.T, w *world, r *nvrtest.Recorder) {
+		found := r.Notifications()
+		w.order("pause_alerts", "")
+		r.PortClosed(true)
+		r.Fail(nvrtest.Fault{Reset: true})
+		w.stop()
+		r.ClearFaults()
+		r.PortClosed(false)
+		if n := silencedChannels(r); n != 3 {
+			t.Fatalf("%d of 3 channels are silenced", n)
+		}
+		test(t, w, r, found, filepath.Join(w.config.StateDir, "alerts-garage.journal"))
+	})
+}
+
+func TestAJournalOfAlertsThatCantBeReadIsTold(t *testing.T) {
+	for name, spoil := range map[string]func(content []byte) []byte{
+		"damaged": func(content []byte) []byte {
+			content[len(content)/2] ^= 0xff
+			return append(content, content...)
+		},
+		"of a later version": func([]byte) []byte { return nil },
+	} {
+		t.Run(name, func(t *testing.T) {
+			leftBehind(t, func(t *testing.T, w *world, r *nvrtest.Recorder, _ []byte, path string) {
+				content, err := os.ReadFile(path)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if content = spoil(content); content == nil {
+					laterVersion(t, path)
+				} else if err := os.WriteFile(path, content, 0o600); err != nil {
+					t.Fatal(err)
+				}
+				w.start()
+				time.Sleep(5 * time.Minute)
+				w.expect("with an unreadable journal", map[string]string{"hikbridge/garage/needs_attention": "ON", "hikbridge/garage/alerts_paused": "OFF"})
+				if got := w.value("hikbridge/garage/needs_attention/attributes"); !strings.Contains(got, "alerts_lost") {
+					t.Errorf("reasons: %s", got)
+				}
+				if n := len(r.NotificationPuts()); n != 1 {
+					t.Errorf("%d changes on the recorder", n)
+				}
+				w.order("pause_alerts", "")
+				w.expect("a pause works here", map[string]string{"hikbridge/garage/alerts_paused": "ON"})
+			})
+		})
+	}
+}
+
+// laterVersion writes a journal with a record of a later version.
+func laterVersion(t *testing.T, path string) {
+	t.Helper()
+	log, _, err := journal.Open(path)
+	if err == nil {
+		err = log.Compact([][]byte{[]byte(`{"v":2}`)})
+	}
+	if err == nil {
+		err = log.Close()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestPurgeForgetsWhatWasToBePutBackOnTheFormerRecorder(t *testing.T) {
+	leftBehind(t, func(t *testing.T, w *world, r *nvrtest.Recorder, _ []byte, path string) {
+		if _, err := bridge.Purge(t.Context(), w.config, "garage"); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := os.Stat(path + ".purged"); err != nil {
+			t.Error(err)
+		}
+		r.SetSerial("DS-7608NI-K20020180101CCRR999999999WCVU")
+		w.start()
+		time.Sleep(10 * time.Minute)
+		if n := len(r.NotificationPuts()); n != 1 {
+			t.Errorf("%d changes, the last ones on another recorder", n)
+		}
+	})
 }

@@ -18,7 +18,8 @@ type question struct {
 	// asked for.
 	from  time.Time
 	first bool
-	// journal holds what is to be put back; with forget it is so for the last time.
+	// journal holds what is to be put back on a recorder; with forget it is done for
+	// the last time.
 	journal *pauseJournal
 	forget  bool
 }

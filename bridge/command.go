@@ -279,9 +279,9 @@ func (e envelope) pause(a action) pauseOrder {
 	switch {
 	case a == actionResume, e.State == onOff(false):
 	case e.Minutes != nil:
-		o.minutes = time.Duration(*e.Minutes) * time.Minute
+		o.lasts = time.Duration(*e.Minutes) * time.Minute
 	default:
-		o.minutes = pauseUsual
+		o.lasts = pauseUsual
 	}
 	return o
 }

@@ -307,6 +307,7 @@ func (r *recorder) fares(a answer) {
 		boot := a.at.Add(-s.Uptime.Value).Truncate(time.Second)
 		if moved := boot.Sub(l.boot); !l.boot.IsZero() && moved > bootMoved {
 			r.log.Info("recorder was restarted", keyBoot, boot.Format(time.RFC3339))
+			r.alerts.ready()
 		}
 		if boot.Sub(l.boot).Abs() > bootMoved {
 			l.boot = boot
