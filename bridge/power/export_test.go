@@ -22,6 +22,9 @@ func (m *Machine) Clone() *Machine {
 // Peek is the memory itself, to look at.
 func (m *Machine) Peek() *Memory { return &m.d }
 
+// Peek is that of the outage rule.
+func (s *Site) Peek() *SiteMemory { return &s.d }
+
 // Fingerprint appends what decides the machine's future: instants as ages,
 // rounded by age, numbers relative to the last one. What only people read is left
 // out, as are single readings: what they add up to is in.

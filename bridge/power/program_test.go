@@ -115,6 +115,9 @@ func (b *bridge) start() {
 		w.fail("I9: effect %s at a start", out.Effect.Kind)
 	}
 	b.take(out)
+	if b.w.among != nil {
+		b.w.among.start()
+	}
 }
 
 func (b *bridge) kill() {
@@ -125,6 +128,9 @@ func (b *bridge) kill() {
 	b.dead, b.busy, b.open = true, false, 0
 	b.life++
 	b.inbox = nil
+	if b.w.among != nil {
+		b.w.among.kill()
+	}
 }
 
 // damage lets the next start find a damaged journal.
@@ -466,7 +472,9 @@ func (b *bridge) off(e power.Effect) {
 	if b.life0 > 0 && b.silentFrom == 0 {
 		w.fail("I2: an OFF with life %v ago", w.t-b.life0)
 	}
-	w.danger("OFF", b.memory().Seq.CutBy)
+	for _, x := range w.plug.feeds {
+		x.danger("OFF", b.memory().Seq.CutBy)
+	}
 	b.lastOff = w.t
 	if w.plan.stuck {
 		return
@@ -479,6 +487,9 @@ func (b *bridge) cutLate(why string) bool { return why == "us" && b.w.t-b.lastOf
 
 // memory is what the last record holds, also one that isn't durable.
 func (b *bridge) memory() power.Memory { return b.m.Memory() }
+
+// proofs is how they are counted; a text for each step would cost time.
+var proofs = map[power.Proof]string{power.ProofNone: "proof none", power.ProofPower: "proof power", power.ProofPerson: "proof person", power.ProofPresumed: "proof presumed"}
 
 // account keeps what the invariants look at.
 func (b *bridge) account(out power.Output) {
@@ -510,7 +521,7 @@ func (b *bridge) account(out power.Output) {
 			w.fail("I2: %d OFFs for one intent", b.offs)
 		}
 	}
-	w.seenAt["proof "+string(b.m.Proof())]++
+	w.seenAt[proofs[b.m.Proof()]]++
 	if out.Record != nil {
 		b.bounded()
 	}

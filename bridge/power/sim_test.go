@@ -19,7 +19,7 @@ import (
 
 var (
 	seedFlag  = flag.Uint64("seed", 0, "replay one seed of the simulator with its transcript")
-	seedsFlag = flag.Uint64("seeds", 5000/slower, "how many seeds the simulator tries")
+	seedsFlag = flag.Uint64("seeds", 0, "how many seeds a simulator tries; 0: its share of the tests")
 	firstFlag = flag.Uint64("first", 1, "the first of them")
 )
 
@@ -234,7 +234,7 @@ func (w *world) plugAway(away bool) {
 	w.plug.away = away
 	w.say("plug away: %v", away)
 	if away && w.plan.cfg.Plug.Relay {
-		w.br.deliver(power.Relay{At: w.now(), State: power.RelayUnknown})
+		w.heard(power.Relay{At: w.now(), State: power.RelayUnknown})
 	}
 }
 
@@ -245,17 +245,23 @@ func (w *world) restartPlug(on bool) {
 	}
 	w.say("plug restarts")
 	w.plug.on = on
-	w.settle("the plug's restart")
+	for _, x := range w.plug.feeds {
+		x.settle("the plug's restart")
+	}
 	if w.plan.cfg.Plug.Relay && !w.plan.mute {
 		s := power.RelayOff
 		if on {
 			s = power.RelayOn
 		}
-		w.br.deliver(power.Relay{At: w.now(), State: s, Restarted: true})
+		w.heard(power.Relay{At: w.now(), State: s, Restarted: true})
 	}
 }
 
 func (w *world) mainsOut() {
+	if w.among != nil {
+		w.among.mainsOut()
+		return
+	}
 	if !w.plan.cfg.Mains || w.mains.lost {
 		return
 	}
@@ -282,6 +288,10 @@ func (w *world) mainsOut() {
 }
 
 func (w *world) mainsBack() {
+	if w.among != nil {
+		w.among.mainsBack()
+		return
+	}
 	if !w.mains.lost {
 		return
 	}
@@ -351,14 +361,36 @@ func (w *world) ended() {
 func (w *world) settling() bool { return w.br.m.Since() < 25*time.Minute }
 
 func TestSim(t *testing.T) {
+	playSeeds(t, 5000/slower, func(seed uint64, log *strings.Builder) played {
+		w := simulate(seed, log)
+		p := played{wrong: w.wrong, seen: w.seenAt, excused: w.excused}
+		for x, n := range w.rows {
+			p.seen["row "+x.From+" | "+x.Row+" | "+x.To] = n
+		}
+		return p
+	})
+}
+
+// played is what became of one seed.
+type played struct {
+	wrong         []string
+	seen, excused map[string]int
+}
+
+// playSeeds plays as many as the flags want, or so many, and says in how many of them
+// what was seen.
+func playSeeds(t *testing.T, many uint64, play func(seed uint64, log *strings.Builder) played) map[string]int {
 	if *seedFlag != 0 {
 		var log strings.Builder
-		w := simulate(*seedFlag, &log)
+		p := play(*seedFlag, &log)
 		t.Log("\n" + log.String())
-		for _, x := range w.wrong {
+		for _, x := range p.wrong {
 			t.Error(x)
 		}
-		return
+		return nil
+	}
+	if *seedsFlag != 0 {
+		many = *seedsFlag
 	}
 	var (
 		next    atomic.Uint64
@@ -373,23 +405,20 @@ func TestSim(t *testing.T) {
 		group.Go(func() {
 			for {
 				seed := next.Add(1) - 1
-				if seed >= *firstFlag+*seedsFlag {
+				if seed >= *firstFlag+many {
 					return
 				}
-				w := simulate(seed, nil)
+				p := play(seed, nil)
 				mu.Lock()
-				for k := range w.seenAt {
+				for k := range p.seen {
 					seen[k]++
 				}
-				for k, n := range w.excused {
+				for k, n := range p.excused {
 					excused[k] += n
 				}
-				for x, n := range w.rows {
-					seen["row "+x.From+" | "+x.Row+" | "+x.To] += n
-				}
-				if len(w.wrong) > 0 {
+				if len(p.wrong) > 0 {
 					if bad++; bad <= 20 {
-						t.Errorf("seed %d: %s", seed, w.wrong[0])
+						t.Errorf("seed %d: %s", seed, p.wrong[0])
 					}
 				}
 				mu.Unlock()
@@ -398,7 +427,7 @@ func TestSim(t *testing.T) {
 	}
 	group.Wait()
 	if bad > 0 {
-		t.Errorf("%d seeds of %d show a violation; go test ./bridge/power -run Sim -seed N replays one", bad, *seedsFlag)
+		t.Errorf("%d seeds of %d show a violation; go test ./bridge/power -run '^%s$' -seed N replays one", bad, many, t.Name())
 	}
 	if os.Getenv("SIM_COUNTS") != "" {
 		for _, k := range slices.Sorted(maps.Keys(seen)) {
@@ -406,4 +435,5 @@ func TestSim(t *testing.T) {
 		}
 		fmt.Println(excused)
 	}
+	return seen
 }

@@ -1,7 +1,6 @@
 package power_test
 
 import (
-	"container/heap"
 	"fmt"
 	"math/rand/v2"
 	"strings"
@@ -15,18 +14,17 @@ import (
 // the machine with its journal and its gate. It knows what is true, which the
 // machine can't, and complains when the two part.
 type world struct {
-	rng       *rand.Rand
-	plan      plan
-	t         time.Duration // since the world began; never stops
-	wallShift time.Duration // of the wall clock
-	queue     queue
-	order     int
+	*timeline
+	name string // where there are several
+	rng  *rand.Rand
+	plan plan
 
 	rec   device
-	plug  socket
+	plug  *socket
 	net   bool // the recorder's network works
 	wit   bool // the witness answers
 	mains supply
+	among *estate // of several homes; nil: it stands alone
 
 	br bridge
 
@@ -50,6 +48,14 @@ type world struct {
 	moved     func(power.Move)   // sees every row that is taken
 	told      func(power.Answer) // sees every answer
 	happens   func(string)       // sees what is true of recorder and plug
+}
+
+// A timeline is what time brings; worlds may share one.
+type timeline struct {
+	t         time.Duration // since the world began; never stops
+	wallShift time.Duration // of the wall clock
+	queue     queue
+	order     int
 }
 
 // plan is what this world's things are like.
@@ -106,6 +112,7 @@ type device struct {
 }
 
 type socket struct {
+	feeds   []*world
 	on      bool
 	away    bool
 	counter int
@@ -132,37 +139,68 @@ type item struct {
 
 type queue []item
 
-func (q queue) Len() int { return len(q) }
-func (q queue) Less(i, j int) bool {
+// before says which of two comes first: the one that was planned first, if both come at
+// the same time.
+func (q queue) before(i, j int) bool {
 	return q[i].at < q[j].at || q[i].at == q[j].at && q[i].seq < q[j].seq
 }
-func (q queue) Swap(i, j int) { q[i], q[j] = q[j], q[i] }
-func (q *queue) Push(x any)   { *q = append(*q, x.(item)) }
-func (q *queue) Pop() any {
-	old := *q
-	x := old[len(old)-1]
-	*q = old[:len(old)-1]
-	return x
+
+// push and pop are those of a heap; package container/heap costs twice the time.
+func (q *queue) push(x item) {
+	*q = append(*q, x)
+	for i := len(*q) - 1; i > 0; {
+		up := (i - 1) / 2
+		if !q.before(i, up) {
+			return
+		}
+		(*q)[i], (*q)[up] = (*q)[up], (*q)[i]
+		i = up
+	}
 }
 
-func (w *world) at(d time.Duration, do func()) {
-	w.order++
-	heap.Push(&w.queue, item{w.t + max(0, d), w.order, do})
+func (q *queue) pop() item {
+	x, last := (*q)[0], len(*q)-1
+	(*q)[0], (*q)[last] = (*q)[last], item{}
+	*q = (*q)[:last]
+	for i := 0; ; {
+		down := 2*i + 1
+		if down >= last {
+			return x
+		}
+		if down+1 < last && q.before(down+1, down) {
+			down++
+		}
+		if !q.before(down, i) {
+			return x
+		}
+		(*q)[i], (*q)[down] = (*q)[down], (*q)[i]
+		i = down
+	}
 }
 
-func (w *world) every(d time.Duration, do func()) {
+func (l *timeline) at(d time.Duration, do func()) {
+	l.order++
+	l.queue.push(item{l.t + max(0, d), l.order, do})
+}
+
+func (l *timeline) every(d time.Duration, do func()) {
 	var again func()
-	again = func() { do(); w.at(d, again) }
-	w.at(d, again)
+	again = func() { do(); l.at(d, again) }
+	l.at(d, again)
+}
+
+// next plays one moment.
+func (l *timeline) next() {
+	x := l.queue.pop()
+	l.t = x.at
+	x.do()
 }
 
 // run lets time pass.
 func (w *world) run(d time.Duration) {
 	end := w.t + d
 	for len(w.queue) > 0 && w.queue[0].at <= end && len(w.wrong) == 0 {
-		x := heap.Pop(&w.queue).(item)
-		w.t = x.at
-		x.do()
+		w.timeline.next()
 	}
 	if len(w.wrong) == 0 {
 		w.t = end
@@ -177,7 +215,7 @@ func (w *world) now() power.Instant {
 
 func (w *world) say(format string, args ...any) {
 	if w.log != nil {
-		fmt.Fprintf(w.log, "%8.1f  %s\n", w.t.Seconds(), fmt.Sprintf(format, args...))
+		fmt.Fprintf(w.log, "%8.1f  %s%s\n", w.t.Seconds(), w.name, fmt.Sprintf(format, args...))
 	}
 }
 
@@ -188,11 +226,15 @@ func (w *world) fail(format string, args ...any) {
 }
 
 func newWorld(p plan, seed uint64) *world {
-	w := &world{plan: p, net: true, wit: true, rng: rand.New(rand.NewPCG(seed, 7)),
+	return makeWorld(&timeline{t: time.Hour}, &socket{on: true}, nil, p, seed)
+}
+
+// makeWorld makes one on a plug that may feed others.
+func makeWorld(l *timeline, plug *socket, among *estate, p plan, seed uint64) *world {
+	w := &world{timeline: l, plug: plug, among: among, plan: p, net: true, wit: true, rng: rand.New(rand.NewPCG(seed, 7)),
 		excused: map[string]int{}, seenAt: map[string]int{}, rows: map[power.Move]int{}, verdicts: map[string]int{}}
-	w.t = time.Hour
 	w.rec = device{phase: "running", cord: true, started: w.t - 30*time.Hour}
-	w.plug.on = true
+	plug.feeds = append(plug.feeds, w)
 	w.mains.source = p.cfg.Mains
 	w.br.w = w
 	if p.learned.Passed {
@@ -202,14 +244,16 @@ func newWorld(p plan, seed uint64) *world {
 	w.every(2*time.Second, w.br.probe)
 	w.every(10*time.Second, w.br.poll)
 	w.every(5*time.Second, w.br.ask)
-	if p.pushes > 0 {
+	if p.pushes > 0 && plug.feeds[0] == w {
 		w.every(p.pushes, func() { w.report(false) })
 	}
 	if p.chatter > 0 {
 		w.every(p.chatter, func() { w.report(false) })
 	}
 	w.every(time.Second, w.br.tickSafe)
-	w.every(5*time.Second, w.br.tellMains)
+	if among == nil {
+		w.every(5*time.Second, w.br.tellMains)
+	}
 	if p.cfg.Witness {
 		w.every(5*time.Second, func() {
 			if w.wit {
@@ -357,12 +401,15 @@ func (w *world) report(asked bool) {
 		if w.plug.on {
 			s = power.RelayOn
 		}
-		w.br.deliver(power.Relay{At: at, State: s})
+		w.heard(power.Relay{At: at, State: s})
 	}
 	if !p.Meter {
 		return
 	}
-	r := power.Reading{At: at, Watts: w.watts()}
+	r := power.Reading{At: at}
+	for _, x := range w.plug.feeds {
+		r.Watts += x.watts()
+	}
 	if w.plan.cached && !asked {
 		r.Watts = w.plug.was
 	}
@@ -375,7 +422,14 @@ func (w *world) report(asked bool) {
 		r.Stamp = fmt.Sprint(w.plug.counter)
 	}
 	w.readAt = w.t
-	w.br.deliver(r)
+	w.heard(r)
+}
+
+// heard is a report of the plug, which everybody hears who has to do with it.
+func (w *world) heard(e power.Event) {
+	for _, x := range w.plug.feeds {
+		x.br.deliver(e)
+	}
 }
 
 // switchPlug obeys, whoever asks.
@@ -383,15 +437,19 @@ func (w *world) switchPlug(on bool, why string) {
 	if w.plug.on == on {
 		return
 	}
-	if !on && w.inDanger() && w.br.cutLate(why) {
-		w.excuse("the plug obeyed late")
+	for _, x := range w.plug.feeds {
+		if !on && x.inDanger() && w.br.cutLate(why) {
+			x.excuse("the plug obeyed late")
+		}
 	}
 	w.plug.on = on
 	w.say("plug is %v (%s)", on, why)
 	if w.happens != nil {
 		w.happens(fmt.Sprintf("the plug is switched %s by %s", map[bool]string{true: "on", false: "off"}[on], why))
 	}
-	w.settle(why)
+	for _, x := range w.plug.feeds {
+		x.settle(why)
+	}
 	w.at(200*time.Millisecond, func() { w.report(false) })
 }
 
