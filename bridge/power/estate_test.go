@@ -34,6 +34,8 @@ type estate struct {
 	leftAt   time.Duration
 	lowAt    time.Duration // left, when it is low
 	dead     bool          // it is empty
+	hosts    bool          // it feeds the program's host
+	cut      bool          // its output is off, as it was told
 
 	// The program.
 	rule    *power.Site
@@ -58,6 +60,7 @@ type estate struct {
 	uncharged time.Duration // the last moment at which something spoke against the charge
 	downs     []time.Duration
 	counted   bool // this one is among them
+	asked     bool // in this outage
 	forgot    bool // a record was lost with what it knew
 	lied      bool // the clock jumped
 }
@@ -71,12 +74,15 @@ type household struct {
 	told     power.Mains // by the rule
 	turn     time.Duration
 	mailed   power.Mains // as the machine was told last
+	upsCut   power.UPSCut
+	safe     bool                // as the others on its plug were told last
+	others   power.Partners      // as its machine was told last
+	known    map[*household]bool // by it: the others that are safe
 	stands   power.Stands
 	standing power.Stands  // as the rule was told last
 	in, out  time.Duration // when the last mail of it arrives
 	asked    time.Duration // since when it is to go down, and stands there as if not; never
 	putAt    time.Duration // the last request that was looked at
-	puts     int           // in this outage
 }
 
 // mouth is a source: a topic with two values, or a UPS that is asked every 5 s.
@@ -200,7 +206,7 @@ func (e *estate) mainsOut() {
 	e.outage++
 	n := e.outage
 	e.at(e.left, func() {
-		if e.lost && e.outage == n {
+		if e.lost && e.outage == n && !e.cut {
 			e.empties()
 		}
 	})
@@ -212,14 +218,54 @@ func (e *estate) mainsBack() {
 	}
 	e.say("mains back")
 	e.switchMains(false)
+	if e.cut {
+		e.seen["mains back, and the UPS had switched off"]++
+		e.at(seconds(e.rng, 3, 60), e.feedsAgain)
+	}
 	if e.dead {
 		e.dead = false
-		for _, h := range e.homes {
-			h.mains.dead = false
-			h.settle("")
-		}
+		e.feed("")
 		e.at(20*time.Second, e.start)
 	}
+}
+
+// feed lets recorders notice whether the UPS feeds them.
+func (e *estate) feed(why string) {
+	for _, h := range e.homes {
+		h.mains.dead = e.dead || e.cut
+		h.settle(why)
+	}
+}
+
+// switchesOff is a UPS that carries out what it was told.
+func (e *estate) switchesOff() {
+	if e.dead || e.cut {
+		return
+	}
+	e.seen["the UPS switches off"]++
+	for _, h := range e.homes {
+		if h.inDanger() {
+			h.excuse("the UPS carried out late what it was told")
+		}
+	}
+	e.cut = true
+	e.feed("the UPS")
+	if e.hosts {
+		e.kill()
+	}
+	if !e.lost {
+		e.seen["the UPS switches off, and mains is back"]++
+		e.at(seconds(e.rng, 10, 30), e.feedsAgain)
+	}
+}
+
+func (e *estate) feedsAgain() {
+	if e.lost || !e.cut {
+		return
+	}
+	e.cut = false
+	e.feed("")
+	e.at(20*time.Second, e.start)
 }
 
 // empties ends the battery, and with it all that it feeds.
@@ -230,10 +276,7 @@ func (e *estate) empties() {
 		h.loses()
 	}
 	e.dead = true
-	for _, h := range e.homes {
-		h.mains.dead = true
-		h.settle("the empty battery")
-	}
+	e.feed("the empty battery")
 	e.kill()
 }
 
@@ -385,7 +428,7 @@ func (e *estate) kill() {
 }
 
 func (e *estate) start() {
-	if !e.down || e.dead {
+	if !e.down || e.dead || e.cut && e.hosts {
 		return
 	}
 	e.down = false
@@ -411,13 +454,15 @@ func (e *estate) begins() {
 			}
 		}
 	}
+	e.lied = e.lied || e.wallShift != 0
 	if e.record == nil || !e.record.Memory.Lost || e.lied {
 		e.begun, e.spoken = never, never
 	}
 	e.manual = e.record != nil && e.record.Memory.Manual
 	e.witnessed, e.urgent, e.asking, e.calmFrom = never, never, never, e.t
 	for _, h := range e.homes {
-		h.mailed, h.standing, h.turn, h.asked, h.told = power.Mains{}, power.Stands{}, never, never, power.Mains{}
+		h.mailed, h.stands, h.standing, h.turn, h.asked, h.told = power.Mains{}, power.Stands{}, power.Stands{}, never, never, power.Mains{}
+		h.upsCut, h.safe, h.others, h.known = power.UPSCut{}, false, power.Partners{}, map[*household]bool{}
 		e.later(0, h.follow)
 	}
 	for _, m := range e.sources {
@@ -444,6 +489,9 @@ func (e *estate) take(before power.SiteMemory, out power.SiteOutput) {
 	e.judge(before)
 	if out.Record != nil && !e.write(out.Record) {
 		return
+	}
+	if out.TellUPS {
+		e.later(seconds(e.rng, 0, 2), e.tellUPS)
 	}
 	for _, h := range e.homes {
 		h.tell()
@@ -487,9 +535,42 @@ func (e *estate) write(r *power.SiteRecord) bool {
 	return false
 }
 
+// tellUPS has it switched off, if that is still wanted and nobody's gate is down.
+func (e *estate) tellUPS() {
+	e.seen["the UPS is to be told"]++
+	done := power.UPSDone{Outcome: power.NotSent}
+	switch {
+	case e.record.Memory.UPS != power.Unknown:
+		e.seen["no command to the UPS without its record"]++
+	case !e.rule.TellingUPS() || slices.ContainsFunc(e.homes, func(h *household) bool { return !h.br.mayLose() }):
+		e.seen["no command to the UPS, as a gate is down"]++
+	default:
+		done.Outcome = pick(e.rng, power.Done, power.Done, power.Unknown, power.Unknown, power.NotSent, power.Busy, power.Refused)
+		for _, h := range e.homes {
+			h.danger("the UPS's command", power.ProofPower)
+			if s := h.br.m.State(); s != power.Safe && s != power.Off {
+				h.fail("I2: the UPS is told to switch off, and it is %s", s)
+			}
+		}
+		if e.manual {
+			e.fail("the UPS is told to switch off, and automatic is off")
+		}
+		if carried := done.Outcome == power.Done || done.Outcome == power.Unknown && chance(e.rng, 2); carried {
+			e.at(seconds(e.rng, 5, 60), e.switchesOff)
+		}
+	}
+	e.say("the UPS is told to switch off: %s", done.Outcome)
+	e.seen["the UPS is told: "+string(done.Outcome)]++
+	e.step(done)
+}
+
 // tell mails a machine what is new to it, as a keeper takes it in: in order.
 func (h *household) tell() {
 	e := h.among
+	if x := e.rule.UPSCut(); x != h.upsCut {
+		h.upsCut = x
+		e.later(max(h.out, e.t)-e.t, func() { h.br.deliver(x) })
+	}
 	m, known := e.rule.Mains(h.place)
 	if !known {
 		return
@@ -504,26 +585,56 @@ func (h *household) tell() {
 	e.later(h.out-e.t, func() { h.br.deliver(m) })
 }
 
-// follow mails the rule how the recorder stands.
+// follow mails the rule how the recorder stands, and to the others on its plug.
 func (h *household) follow() {
-	if h.br.dead {
+	if h.br.dead || h.among.down {
 		return
 	}
-	s := power.Stands{Recorder: h.place, State: h.br.m.State(), Budget: h.br.m.Budget()}
-	if s == h.stands && h.standing.State != "" || h.among.down {
-		return
-	}
-	h.stands = s
-	e := h.among
-	h.in = max(h.in, e.t+e.delay())
-	e.later(h.in-e.t, func() {
-		if s.State == power.Confirming && h.standing.State != power.Confirming && !e.rule.Peek().Asked.IsZero() && !e.counted {
-			e.counted = true
-			e.downs = append(e.downs, e.t)
+	if safe := h.br.m.MayLosePower(); safe != h.safe {
+		h.safe = safe
+		for _, x := range h.among.homes {
+			if x != h && x.plug == h.plug {
+				h.mail(func() { x.hearsOf(h, safe) })
+			}
 		}
-		h.standing = s
-		e.step(s)
-	})
+	}
+	s := power.Stands{Recorder: h.place, State: h.br.m.State(), Budget: h.br.m.Budget(), Proven: h.safe}
+	if s != h.stands {
+		h.stands = s
+		h.mail(func() { h.stand(s) })
+	}
+}
+
+// mail arrives in order.
+func (h *household) mail(do func()) {
+	h.in = max(h.in, h.among.t+h.among.delay())
+	h.among.later(h.in-h.among.t, do)
+}
+
+// stand lets the rule know.
+func (h *household) stand(s power.Stands) {
+	e := h.among
+	if s.State == power.Confirming && h.standing.State != power.Confirming && !e.rule.Peek().Asked.IsZero() && !e.counted {
+		e.counted = true
+		e.downs = append(e.downs, e.t)
+	}
+	h.standing = s
+	e.step(s)
+}
+
+// hearsOf tells a machine how the others on its plug stand.
+func (h *household) hearsOf(other *household, safe bool) {
+	h.known[other] = safe
+	p := power.Partners{Safe: true}
+	for _, x := range h.among.homes {
+		if x != h && x.plug == h.plug && !h.known[x] {
+			p = power.Partners{On: x.name}
+		}
+	}
+	if p != h.others {
+		h.others = p
+		h.br.deliver(p)
+	}
 }
 
 func (e *estate) delay() time.Duration {
@@ -562,11 +673,14 @@ func (e *estate) judge(before power.SiteMemory) {
 		e.begin()
 	}
 	if !d.Lost && before.Lost {
-		e.begun, e.counted = never, false
+		e.begun, e.counted, e.asked = never, false, false
 		e.over()
 	}
 	if d.Outage != before.Outage {
 		e.asks(d)
+	}
+	if d.Tries > 3 {
+		e.fail("the UPS is told %d times in an outage", d.Tries)
 	}
 	e.observe(d)
 	e.turns(d)
@@ -592,6 +706,10 @@ func (e *estate) begin() {
 // asks judges that an outage asks.
 func (e *estate) asks(d *power.SiteMemory) {
 	e.seen["asks"]++
+	if e.asked && !e.forgot {
+		e.fail("it asks anew in the same outage") // recorders would count their requests anew
+	}
+	e.asked = true
 	if !e.lost {
 		e.seen["asks for a lie"]++
 	}
@@ -633,10 +751,6 @@ func (e *estate) over() {
 	e.seen["outage over"]++
 	down, failed := 0, 0
 	for _, h := range e.homes {
-		if h.puts > 4 && !e.forgot {
-			e.fail("I3: %d requests to %s in an outage", h.puts, h.name)
-		}
-		h.puts = 0
 		switch h.standing.State {
 		case power.PresumedOff, power.Safe, power.Off:
 			down++
@@ -690,6 +804,7 @@ func (e *estate) observe(d *power.SiteMemory) {
 	mark(witness && e.lost && !e.manual, &e.witnessed)
 	mark(witness && e.lost && short, &e.urgent)
 	mark(!e.lost && !e.dead && mains && !e.down, &e.calmFrom)
+	e.lied = e.lied || e.wallShift != 0
 	mark(said || d.Lost, &e.spoken)
 	switch {
 	case e.witnessed >= 0 && e.begun < 0:
@@ -817,9 +932,6 @@ func (h *household) looks(site *power.SiteMemory) {
 	if b.putAt > h.putAt {
 		h.putAt = b.putAt
 		if d.Seq.Action == power.Outage {
-			if d.Outage == site.Outage {
-				h.puts++
-			}
 			e.seen["outage: request"]++
 			if h.told.Low {
 				e.seen["outage: request at low battery"]++

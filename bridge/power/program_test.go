@@ -46,6 +46,8 @@ type bridge struct {
 	putAt       time.Duration
 	lastOff     time.Duration
 
+	after func() // each step, once what it decided is done; nil: nothing
+
 	// dies is asked at each record and effect whether the program ends there; nil:
 	// never.
 	dies func(dying, power.Output) bool
@@ -100,6 +102,7 @@ func (b *bridge) start() {
 		b.judged, b.pending, b.outagePuts = map[string]bool{}, map[string]power.Command{}, map[uint64]int{}
 	}
 	b.silentFrom, b.life0 = 0, w.t
+	b.unconfirmed = false // its proofs are numbered anew, and none is from before
 	w.say("program starts (%d)", b.life)
 	before := "running"
 	if n := len(b.records); n > 0 {
@@ -201,6 +204,16 @@ func (b *bridge) step(e power.Event) {
 		}
 	}
 	b.take(out)
+	if b.after != nil && !b.busy && !b.dead {
+		b.after()
+	}
+}
+
+// mayLose says that power may be taken from the recorder by what feeds others, too, and
+// that nothing was seen since which speaks against it.
+func (b *bridge) mayLose() bool {
+	number, _ := b.m.Safe()
+	return !b.dead && b.m.MayLosePower() && (number > b.gate.dead || b.m.State() == power.Off && b.silentFrom > 0)
 }
 
 // take is the loop's commit.
@@ -354,6 +367,9 @@ func (b *bridge) timely() {
 }
 
 func (b *bridge) offWatts() float64 {
+	if b.w.plan.cfg.Plug.Others != "" {
+		return 1
+	}
 	if n := len(b.records); n > 0 && b.records[n-1].Memory.Learned.OffWatts > 0 {
 		return b.records[n-1].Memory.Learned.OffWatts
 	}
@@ -469,6 +485,12 @@ func (b *bridge) off(e power.Effect) {
 		w.say("the plug is away: no OFF")
 		return
 	}
+	for _, x := range w.plug.feeds {
+		if x != w && !x.br.mayLose() {
+			w.seenAt["no OFF, as another gate is down"]++
+			return
+		}
+	}
 	if b.life0 > 0 && b.silentFrom == 0 {
 		w.fail("I2: an OFF with life %v ago", w.t-b.life0)
 	}
@@ -476,6 +498,9 @@ func (b *bridge) off(e power.Effect) {
 		x.danger("OFF", b.memory().Seq.CutBy)
 	}
 	b.lastOff = w.t
+	if len(w.plug.feeds) > 1 {
+		w.seenAt["off of a shared plug"]++
+	}
 	if w.plan.stuck {
 		return
 	}

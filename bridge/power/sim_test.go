@@ -363,12 +363,23 @@ func (w *world) settling() bool { return w.br.m.Since() < 25*time.Minute }
 func TestSim(t *testing.T) {
 	playSeeds(t, 5000/slower, func(seed uint64, log *strings.Builder) played {
 		w := simulate(seed, log)
-		p := played{wrong: w.wrong, seen: w.seenAt, excused: w.excused}
-		for x, n := range w.rows {
-			p.seen["row "+x.From+" | "+x.Row+" | "+x.To] = n
-		}
+		p := played{wrong: w.wrong, seen: map[string]int{}, excused: map[string]int{}}
+		p.add(w)
 		return p
 	})
+}
+
+// add counts what a world has seen.
+func (p *played) add(w *world) {
+	for k, n := range w.seenAt {
+		p.seen[k] += n
+	}
+	for x, n := range w.rows {
+		p.seen["row "+x.From+" | "+x.Row+" | "+x.To] += n
+	}
+	for k, n := range w.excused {
+		p.excused[k] += n
+	}
 }
 
 // played is what became of one seed.
@@ -377,9 +388,9 @@ type played struct {
 	seen, excused map[string]int
 }
 
-// playSeeds plays as many as the flags want, or so many, and says in how many of them
-// what was seen.
-func playSeeds(t *testing.T, many uint64, play func(seed uint64, log *strings.Builder) played) map[string]int {
+// playSeeds plays as many as the flags want, or so many, and says in how many of how
+// many what was seen.
+func playSeeds(t *testing.T, many uint64, play func(seed uint64, log *strings.Builder) played) (map[string]int, int) {
 	if *seedFlag != 0 {
 		var log strings.Builder
 		p := play(*seedFlag, &log)
@@ -387,7 +398,7 @@ func playSeeds(t *testing.T, many uint64, play func(seed uint64, log *strings.Bu
 		for _, x := range p.wrong {
 			t.Error(x)
 		}
-		return nil
+		return nil, 0
 	}
 	if *seedsFlag != 0 {
 		many = *seedsFlag
@@ -435,5 +446,5 @@ func playSeeds(t *testing.T, many uint64, play func(seed uint64, log *strings.Bu
 		}
 		fmt.Println(excused)
 	}
-	return seen
+	return seen, int(many)
 }
