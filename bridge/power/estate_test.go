@@ -52,6 +52,8 @@ type estate struct {
 	manual    bool          // the owner's last word
 	manualAt  time.Duration // and when it came
 	witnessed time.Duration // since when a source that is to be believed says what is true: lost; never
+	mainsSaid time.Duration // since when a source says mains; never
+	started   time.Duration // the process
 	begun     time.Duration // since when this outage could be known; never
 	spoken    time.Duration // since when a source has said battery, in this outage or before it; never
 	urgent    time.Duration // since when the battery is told to be short; never
@@ -459,7 +461,7 @@ func (e *estate) begins() {
 		e.begun, e.spoken = never, never
 	}
 	e.manual = e.record != nil && e.record.Memory.Manual
-	e.witnessed, e.urgent, e.asking, e.calmFrom = never, never, never, e.t
+	e.witnessed, e.urgent, e.asking, e.mainsSaid, e.calmFrom, e.started = never, never, never, never, e.t, e.t
 	for _, h := range e.homes {
 		h.mailed, h.stands, h.standing, h.turn, h.asked, h.told = power.Mains{}, power.Stands{}, power.Stands{}, never, never, power.Mains{}
 		h.upsCut, h.safe, h.others, h.known = power.UPSCut{}, false, power.Partners{}, map[*household]bool{}
@@ -491,6 +493,11 @@ func (e *estate) take(before power.SiteMemory, out power.SiteOutput) {
 		return
 	}
 	if out.TellUPS {
+		for _, h := range e.homes {
+			if !h.standing.Proven {
+				e.fail("I2: the UPS is to be told, and %s isn't proven off", h.name)
+			}
+		}
 		e.later(seconds(e.rng, 0, 2), e.tellUPS)
 	}
 	for _, h := range e.homes {
@@ -672,6 +679,9 @@ func (e *estate) judge(before power.SiteMemory) {
 	if d.Lost && !before.Lost {
 		e.begin()
 	}
+	if !d.Lost && before.Lost && (e.mainsSaid < 0 || e.t-e.mainsSaid < backAfter) {
+		e.fail("an outage is over, and nobody has said mains for 30 s")
+	}
 	if !d.Lost && before.Lost {
 		e.begun, e.counted, e.asked = never, false, false
 		e.over()
@@ -689,6 +699,9 @@ func (e *estate) judge(before power.SiteMemory) {
 // begin judges the beginning of an outage.
 func (e *estate) begin() {
 	e.seen["outage"]++
+	if e.spoken < 0 || e.t-e.spoken < lossAfter {
+		e.fail("an outage begins before 10 s have passed")
+	}
 	old := false
 	for _, m := range e.sources {
 		fresh := m.silentAt < 0 || e.t-m.silentAt <= lossAfter // it spoke when that began to count
@@ -720,6 +733,8 @@ func (e *estate) asks(d *power.SiteMemory) {
 		}
 	}
 	switch {
+	case !e.told():
+		e.fail("it asks, and nobody says battery since its start")
 	case e.manual:
 		e.fail("it asks, and is switched off")
 	case e.early(d) && !e.lied && !e.forgot:
@@ -733,6 +748,14 @@ func (e *estate) asks(d *power.SiteMemory) {
 	case lately >= 3:
 		e.seen["asks a fourth time, at low battery"]++
 	}
+}
+
+// told says that a source said battery in this process, or that it is up for so long
+// that an old word must do.
+func (e *estate) told() bool {
+	return e.t-e.started >= staleFor || slices.ContainsFunc(e.sources, func(m *mouth) bool {
+		return m.heard.Supply == power.OnBattery && m.old < 0
+	})
 }
 
 // early says that nothing that sources told asks already.
@@ -782,9 +805,10 @@ func (e *estate) observe(d *power.SiteMemory) {
 			*since = e.t
 		}
 	}
-	witness, short, mains, charged, said := false, false, true, !d.Low, false
+	witness, short, mains, charged, said, back := false, false, true, !d.Low, false, false
 	for _, m := range e.sources {
 		h := m.heard
+		back = back || h.Supply == power.OnMains && (m.silentAt < 0 || e.t-m.silentAt < silentTold)
 		said = said || h.Supply == power.OnBattery
 		charged = charged || h.ChargeTold
 		mains = mains && m.speaksOf(power.OnMains)
@@ -806,6 +830,7 @@ func (e *estate) observe(d *power.SiteMemory) {
 	mark(!e.lost && !e.dead && mains && !e.down, &e.calmFrom)
 	e.lied = e.lied || e.wallShift != 0
 	mark(said || d.Lost, &e.spoken)
+	mark(back, &e.mainsSaid)
 	switch {
 	case e.witnessed >= 0 && e.begun < 0:
 		e.begun = e.witnessed
@@ -846,6 +871,9 @@ func (e *estate) turns(d *power.SiteMemory) {
 	}
 	for _, h := range given {
 		e.seen["turns"]++
+		if !e.told() {
+			e.fail("%s gets its turn, and nobody says battery since the start", h.name)
+		}
 		for _, x := range e.homes[:h.place] {
 			if x.turn < 0 {
 				e.fail("%s gets its turn before %s", h.name, x.name)

@@ -45,6 +45,7 @@ type bridge struct {
 	judged      map[string]bool
 	putAt       time.Duration
 	lastOff     time.Duration
+	othersSafe  bool // as the machine was told of those on its plug
 
 	after func() // each step, once what it decided is done; nil: nothing
 
@@ -102,6 +103,7 @@ func (b *bridge) start() {
 		b.judged, b.pending, b.outagePuts = map[string]bool{}, map[string]power.Command{}, map[uint64]int{}
 	}
 	b.silentFrom, b.life0 = 0, w.t
+	b.othersSafe = false
 	b.unconfirmed = false // its proofs are numbered anew, and none is from before
 	w.say("program starts (%d)", b.life)
 	before := "running"
@@ -195,6 +197,9 @@ func (b *bridge) step(e power.Event) {
 	}
 	if b.steps++; b.steps > 100_000 {
 		b.w.fail("it spins: %T ", e)
+	}
+	if x, ok := e.(power.Partners); ok {
+		b.othersSafe = x.Safe
 	}
 	out := b.m.Step(b.w.now(), e)
 	if b.w.log != nil {
@@ -478,6 +483,8 @@ func (b *bridge) off(e power.Effect) {
 		w.fail("I2: an OFF in %s", b.m.Position())
 	case proof == power.ProofNone:
 		w.fail("I2: an OFF without proof")
+	case len(w.plug.feeds) > 1 && !b.othersSafe:
+		w.fail("I2: an OFF of a plug that others need")
 	case e.Proof <= b.gate.dead:
 		w.say("the gate is down: no OFF")
 		return

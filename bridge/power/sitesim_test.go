@@ -22,7 +22,7 @@ func randomSite(r *rand.Rand) power.SiteConfig {
 func newEstate(seed uint64, log *strings.Builder) *estate {
 	r := rand.New(rand.NewPCG(seed, 11))
 	e := &estate{timeline: &timeline{t: time.Hour}, rng: rand.New(rand.NewPCG(seed, 13)), log: log, seen: map[string]int{},
-		cfg: randomSite(r), capacity: pick(r, seconds(r, 120, 900), seconds(r, 900, 7200)), slow: chance(r, 2), begun: never, spoken: never}
+		cfg: randomSite(r), capacity: pick(r, seconds(r, 120, 900), seconds(r, 900, 7200)), slow: chance(r, 2), begun: never, spoken: never, mainsSaid: never}
 	e.left, e.lowAt = e.capacity, pick(r, 2*time.Minute, 4*time.Minute, e.capacity/10)
 	if chance(r, 4) {
 		e.dying = pick(r, 5, 15)
