@@ -113,3 +113,6 @@ func (p *Pause) Silenced(now time.Time, outcome string, left bool, why string) {
 func (p *Pause) WasPutBack(now time.Time, left bool, why string) {
 	p.p.wasPutBack(now, putBack{left: left, err: pauseErrors[why]})
 }
+
+// FullShutdown says whether an action of the log book was one.
+func FullShutdown(a Action) bool { return a.full() }

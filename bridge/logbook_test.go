@@ -57,6 +57,20 @@ func TestALogBookSurvivesThatItsJournalIsCompacted(t *testing.T) {
 	})
 }
 
+func TestTheOutcomeOfAnotherCommandIsNoneOfTheAction(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHome(t, homeSetup{})
+		h.press("shutdown", "right")
+		h.reaches("confirming", time.Minute)
+		h.broker.Publish("hikbridge/command/garage/power_on", []byte("PRESS"), false) // without an id; it is told as done at once
+		time.Sleep(5 * time.Second)
+		h.logs("shutdown  ")
+		h.reaches("off", 10*time.Minute)
+		h.reaches("running", 10*time.Minute)
+		h.logs("shutdown done normal")
+	})
+}
+
 func TestALogBookThatCannotBeReadIsToldAndTheRestShown(t *testing.T) {
 	dir := t.TempDir()
 	write := func(name string, records ...string) {

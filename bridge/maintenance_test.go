@@ -7,6 +7,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"hikbridge/bridge"
 	"hikbridge/nvr/nvrtest"
 )
 
@@ -154,6 +155,17 @@ func TestWhatAFullShutdownIs(t *testing.T) {
 				}
 			})
 		})
+	}
+}
+
+// Without a request the log is only read for an hour back: a stop in it may be an
+// older one.
+func TestALostPowerIsNoFullShutdownWhateverTheLogTells(t *testing.T) {
+	for action, full := range map[string]bool{"outage": true, "power_lost": false} {
+		a := bridge.Action{Action: action, Verification: []bridge.Verified{{ID: "clean_stop", Result: "ok"}}}
+		if bridge.FullShutdown(a) != full {
+			t.Errorf("%s: %v", action, !full)
+		}
 	}
 }
 

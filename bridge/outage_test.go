@@ -94,11 +94,6 @@ func TestTheLogBookTellsHowAnOutageEnded(t *testing.T) {
 		{"a person cancelled it", nvrtest.Halt{}, func(h *home) {
 			h.press("cancel")
 		}, []string{"outage cancelled cancelled"}},
-		{"another one's word ends no outage", nvrtest.Halt{}, func(h *home) {
-			h.reaches("confirming", time.Minute)
-			h.broker.Publish("hikbridge/command/garage/power_on", []byte("PRESS"), false) // without an id
-			h.reaches("off", 10*time.Minute)
-		}, []string{"outage  "}},
 		{"it stays on, and is asked twice more", nvrtest.Halt{Manner: nvrtest.Manner{Ignored: true}}, func(h *home) {
 			h.reaches("attention", 10*time.Minute)
 		}, []string{"outage failed still_on", "outage failed still_on"}},
