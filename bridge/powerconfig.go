@@ -119,7 +119,7 @@ func (c PowerConfig) Shares(o PowerConfig) error {
 	presumes := string(power.CutPresumed)
 	switch {
 	case c.Plug != o.Plug || c.PlugForm != o.PlugForm:
-		return &PlugError{Field: "Preset", Text: "is described otherwise there; write the same for both"}
+		return &PlugError{Field: "Preset", Text: "must be described the same way for all recorders that it feeds"}
 	case c.Cut == presumes || o.Cut == presumes:
 		return &PlugError{Field: "Cut", Text: "can't be presumed for a plug that feeds several recorders: write proven or never for all of them"}
 	case cmp.Or(c.Cut, "never") != cmp.Or(o.Cut, "never"):

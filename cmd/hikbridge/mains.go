@@ -16,6 +16,8 @@ const (
 
 	longestOutage = 24 * time.Hour
 	mostParallel  = 64
+
+	longestCommand = 128
 )
 
 // mains reads what tells of mains, and when an outage shuts recorders down.
@@ -41,6 +43,16 @@ func (r *reader) mains() (c bridge.MainsConfig) {
 		} else if err := c.Validate(); whole && err != nil {
 			r.wrong(upsVariable, "can't be used: %v", err)
 		}
+	}
+	c.Command = v.UPSCommand
+	switch {
+	case c.Command == "":
+	case strings.Trim(c.Command, "abcdefghijklmnopqrstuvwxyz0123456789.") != "" || len(c.Command) > longestCommand:
+		r.wrong(upsPrefix+"COMMAND", "must be one of the UPS's commands, as in shutdown.return; upscmd -l shows them")
+	case v.UPS == "":
+		r.wrong(upsPrefix+"COMMAND", "needs a UPS; set %s, or remove it", upsVariable)
+	case c.Username == "" || !given:
+		r.wrong(upsPrefix+"COMMAND", "needs %sUSERNAME and %sPASSWORD of a user whom the NUT server permits it", upsPrefix, upsPrefix)
 	}
 	if v.Topic == "" && v.UPS == "" {
 		r.mainsUnused()

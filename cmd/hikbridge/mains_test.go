@@ -1,6 +1,7 @@
 package main
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -14,9 +15,9 @@ func TestMains(t *testing.T) {
 		got.Deadline != usual.Deadline || got.Charge != usual.Charge || got.Floor != usual.Floor || got.Parallel != usual.Parallel {
 		t.Errorf("a topic alone: %+v", got)
 	}
-	got := judge(t, environ(server, "HIKBRIDGE_UPS_USERNAME=monitor", "HIKBRIDGE_UPS_PASSWORD="+secretText, "HIKBRIDGE_MAINS_ALL=true", topic,
+	got := judge(t, environ(server, "HIKBRIDGE_UPS_USERNAME=monitor", "HIKBRIDGE_UPS_PASSWORD="+secretText, "HIKBRIDGE_UPS_COMMAND=shutdown.return", "HIKBRIDGE_MAINS_ALL=true", topic,
 		"HIKBRIDGE_OUTAGE_AFTER=90s", "HIKBRIDGE_OUTAGE_DEADLINE=20m", "HIKBRIDGE_OUTAGE_CHARGE=40", "HIKBRIDGE_OUTAGE_RETURN_CHARGE=60", "HIKBRIDGE_OUTAGE_PARALLEL=8")).Mains
-	if got.UPS != "ups" || got.Server != "192.0.2.5" || got.Username != "monitor" || got.Password != secretText || !got.All ||
+	if got.UPS != "ups" || got.Server != "192.0.2.5" || got.Username != "monitor" || got.Password != secretText || got.Command != "shutdown.return" || !got.All ||
 		got.OnBattery != 90*time.Second || got.Deadline != 20*time.Minute || got.Charge != 40 || got.Floor != 60 || got.Parallel != 8 {
 		t.Errorf("all of it: %+v", got)
 	}
@@ -34,6 +35,10 @@ func TestMains(t *testing.T) {
 		{[]string{"HIKBRIDGE_UPS=my ups@192.0.2.5"}, "HIKBRIDGE_UPS: can't be used: the UPS's name must be that in ups.conf"},
 		{[]string{"HIKBRIDGE_UPS=ups@192.0.2.5:x"}, "HIKBRIDGE_UPS: can't be used: the UPS server's address must look like"},
 		{[]string{server, "HIKBRIDGE_UPS_USERNAME=monitor"}, "HIKBRIDGE_UPS_USERNAME: and HIKBRIDGE_UPS_PASSWORD belong together"},
+		{[]string{topic, "HIKBRIDGE_UPS_COMMAND=shutdown.return"}, "HIKBRIDGE_UPS_COMMAND: needs a UPS; set HIKBRIDGE_UPS"},
+		{[]string{server, "HIKBRIDGE_UPS_COMMAND=shutdown.return"}, "HIKBRIDGE_UPS_COMMAND: needs HIKBRIDGE_UPS_USERNAME and HIKBRIDGE_UPS_PASSWORD"},
+		{[]string{server, "HIKBRIDGE_UPS_COMMAND=shutdown return"}, "HIKBRIDGE_UPS_COMMAND: must be one of the UPS's commands"},
+		{[]string{server, "HIKBRIDGE_UPS_COMMAND=" + strings.Repeat("a", 129)}, "HIKBRIDGE_UPS_COMMAND: must be one of the UPS's commands"},
 		{[]string{topic, "HIKBRIDGE_OUTAGE_AFTER=0s"}, "HIKBRIDGE_OUTAGE_AFTER: must be a time from 1s to 24h"},
 		{[]string{topic, "HIKBRIDGE_OUTAGE_DEADLINE=25h"}, "HIKBRIDGE_OUTAGE_DEADLINE: must be a time from 1s to 24h"},
 		{[]string{topic, "HIKBRIDGE_OUTAGE_CHARGE=100"}, "HIKBRIDGE_OUTAGE_CHARGE: must be a whole number from 1 to 99"},

@@ -133,30 +133,17 @@ func (r *reader) cut(prefix string, v recorderVariables) string {
 	return cut
 }
 
-// shared refuses a plug that feeds another recorder as well: it would be cut when
-// only one of both is off. plugs are those before, with their variables.
-func (r *reader) shared(plugs map[string]string, variable string, c bridge.PowerConfig) {
-	form, kind := c.PlugForm, plugKind(c.Plug)
-	if c.Plug == "" || kind == plugRelay { // whose topics hold the recorder's name
-		return
-	}
-	device := c.Plug
-	if kind == plugFree {
-		device = cmp.Or(form.StateTopic, form.PowerTopic, c.Plug)
-	}
-	// Relays of one device differ by what switches them.
-	keys := []string{cmp.Or(form.CommandTopic, device) + "\n" + cmp.Or(form.CommandOff, "OFF")}
-	if off, err := c.PlugSwitch(); err == nil {
-		keys = append(keys, off...)
-	}
-	for _, key := range keys {
-		if first, ok := plugs[key]; ok {
-			r.wrong(variable, "is the plug of %s too; a plug that feeds several recorders can't be switched safely: give each its own, or remove both", first)
-			return
+// shared judges a plug that feeds recorders of before as well: a bridge that takes it
+// for several plugs would cut one that still runs.
+func (r *reader) shared(prefix string, c bridge.PowerConfig, before []bridge.RecorderConfig) {
+	for _, o := range before {
+		var wrong *bridge.PlugError
+		if !errors.As(c.Shares(o.Power), &wrong) {
+			continue
 		}
-	}
-	for _, key := range keys {
-		plugs[key] = variable
+		suffix := map[string]string{"Cut": "CUT", "OffWatts": "OFF_WATTS"}[wrong.Field]
+		r.wrong(prefix+cmp.Or(suffix, "PLUG"), "%s; the plug is that of %sPLUG, too", wrong.Text, prefixOf(o.Name))
+		return
 	}
 }
 

@@ -134,25 +134,31 @@ func TestPlugs(t *testing.T) {
 	judge(t, environ("HIKBRIDGE_PLAIN_COMMANDS=yes"), "HIKBRIDGE_PLAIN_COMMANDS: must be true or false")
 }
 
-func TestAPlugFeedsOneRecorder(t *testing.T) {
+func TestAPlugThatFeedsTwoRecorders(t *testing.T) {
+	const described = "PLUG: must be described the same way for all recorders that it feeds; the plug is that of HIKBRIDGE_NVR_GARAGE_PLUG, too"
 	for _, tt := range []struct {
 		name         string
 		garage, yard []string
-		same         bool
+		wrong        string
 	}{
-		{name: "the same device", garage: []string{"PLUG=tasmota:x"}, yard: []string{"PLUG=tasmota:x"}, same: true},
-		{name: "also if it is only read", garage: []string{"PLUG=shelly2:x", "CUT=proven"}, yard: []string{"PLUG=shelly2:x", "CUT=never"}, same: true},
-		{name: "its first relay is the same", garage: []string{"PLUG=tasmota:x#1"}, yard: []string{"PLUG=tasmota:x"}, same: true},
+		{name: "the same device", garage: []string{"PLUG=tasmota:x"}, yard: []string{"PLUG=tasmota:x"}},
+		{name: "and the same right", garage: []string{"PLUG=tasmota:x", "CUT=proven"}, yard: []string{"PLUG=tasmota:x", "CUT=proven"}},
+		{name: "another right", garage: []string{"PLUG=shelly2:x", "CUT=proven"}, yard: []string{"PLUG=shelly2:x", "CUT=never"}, wrong: "CUT: must be the same for all"},
+		{name: "a presumption", garage: []string{"PLUG=shelly2:x", "CUT=presumed", "WITNESS=192.0.2.20"}, yard: []string{"PLUG=shelly2:x", "CUT=presumed", "WITNESS=192.0.2.20"},
+			wrong: "CUT: can't be presumed for a plug that feeds several recorders"},
+		{name: "many watts", garage: []string{"PLUG=shelly2:x", "OFF_WATTS=3"}, yard: []string{"PLUG=shelly2:x"}, wrong: "OFF_WATTS: may be 1 at most"},
+		{name: "few watts", garage: []string{"PLUG=shelly2:x", "OFF_WATTS=0.5"}, yard: []string{"PLUG=shelly2:x"}},
+		{name: "its first relay is the same", garage: []string{"PLUG=tasmota:x#1"}, yard: []string{"PLUG=tasmota:x"}, wrong: described},
 		{name: "two devices", garage: []string{"PLUG=tasmota:x"}, yard: []string{"PLUG=tasmota:y"}},
 		{name: "two relays of one", garage: []string{"PLUG=tasmota:x#1"}, yard: []string{"PLUG=tasmota:x#2"}},
-		{name: "what is read otherwise is switched all the same", garage: []string{"PLUG=zigbee2mqtt:x"}, yard: []string{"PLUG=zigbee2mqtt:x", "PLUG_STATE_FIELD=state_l2"}, same: true},
+		{name: "what is read otherwise is switched all the same", garage: []string{"PLUG=zigbee2mqtt:x"}, yard: []string{"PLUG=zigbee2mqtt:x", "PLUG_STATE_FIELD=state_l2"}, wrong: described},
 		{name: "two relays of one by their messages", garage: []string{"PLUG=zigbee2mqtt:x", `PLUG_OFF={"state_l1":"OFF"}`}, yard: []string{"PLUG=zigbee2mqtt:x", `PLUG_OFF={"state_l2":"OFF"}`}},
 		{name: "relayed ones have their own topics", garage: []string{"PLUG=relay"}, yard: []string{"PLUG=relay"}},
 		{name: "free ones differ by what switches them", garage: []string{"PLUG=free", "PLUG_COMMAND_TOPIC=a"}, yard: []string{"PLUG=free", "PLUG_COMMAND_TOPIC=b"}},
 		{name: "and by nothing else", garage: []string{"PLUG=free", "PLUG_COMMAND_TOPIC=a", "PLUG_STATE_TOPIC=b"},
-			yard: []string{"PLUG=free", "PLUG_COMMAND_TOPIC=a", "PLUG_STATE_TOPIC=c", "PLUG_OFF=OFF"}, same: true},
+			yard: []string{"PLUG=free", "PLUG_COMMAND_TOPIC=a", "PLUG_STATE_TOPIC=c", "PLUG_OFF=OFF"}, wrong: described},
 		{name: "or by what they tell", garage: []string{"PLUG=free", "PLUG_STATE_TOPIC=a"}, yard: []string{"PLUG=free", "PLUG_POWER_TOPIC=b"}},
-		{name: "a free one takes the topic of another kind", garage: []string{"PLUG=tasmota:x", "PLUG_COMMAND_TOPIC=a"}, yard: []string{"PLUG=free", "PLUG_COMMAND_TOPIC=a"}, same: true},
+		{name: "a free one takes the topic of another kind", garage: []string{"PLUG=tasmota:x", "PLUG_COMMAND_TOPIC=a"}, yard: []string{"PLUG=free", "PLUG_COMMAND_TOPIC=a"}, wrong: described},
 		{name: "no plugs are none", garage: nil, yard: nil},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -163,8 +169,8 @@ func TestAPlugFeedsOneRecorder(t *testing.T) {
 			for _, e := range tt.yard {
 				list = append(list, "HIKBRIDGE_NVR_BACK_YARD_"+e)
 			}
-			if tt.same {
-				want = []string{"HIKBRIDGE_NVR_BACK_YARD_PLUG: is the plug of HIKBRIDGE_NVR_GARAGE_PLUG too"}
+			if tt.wrong != "" {
+				want = []string{"HIKBRIDGE_NVR_BACK_YARD_" + tt.wrong}
 			}
 			judge(t, several(list...), want...)
 		})

@@ -29,7 +29,6 @@ func (r *reader) recorders() []bridge.RecorderConfig {
 	r.judgeNames()
 	var list []bridge.RecorderConfig
 	seen := map[string]string{} // host and port → the variable that named it first
-	plugs := map[string]string{}
 	for _, name := range r.names.valid {
 		prefix := prefixOf(name)
 		c, address := r.recorder(name, prefix)
@@ -38,7 +37,7 @@ func (r *reader) recorders() []bridge.RecorderConfig {
 		} else {
 			seen[address] = prefix + "URL"
 		}
-		r.shared(plugs, prefix+"PLUG", c.Power)
+		r.shared(prefix, c.Power, list)
 		list = append(list, c)
 	}
 	return list

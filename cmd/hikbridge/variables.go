@@ -90,6 +90,7 @@ type mainsVariables struct {
 	UPSUsername     string        `env:"UPS_USERNAME" desc:"user on the NUT server, if it wants one"`
 	UPSPassword     bridge.Secret `env:"UPS_PASSWORD" desc:"its password, taken exactly as it is written"`
 	UPSPasswordFile string        `env:"UPS_PASSWORD_FILE" desc:"file that holds the password; a line break at its end doesn't count"`
+	UPSCommand      string        `env:"UPS_COMMAND" default:"none" desc:"command that switches the UPS's output off once every recorder is proven off in an outage, as in shutdown.return: everything else on that UPS loses its power, too. Needs its user and password"`
 	All             string        `env:"MAINS_ALL" envDefault:"false" desc:"true: mains is lost only if topic and UPS both say so, as long as both say anything"`
 	After           string        `env:"OUTAGE_AFTER" envDefault:"5m" desc:"time on battery after which recorders are shut down"`
 	Charge          string        `env:"OUTAGE_CHARGE" envDefault:"50" desc:"charge of the UPS in percent at which they are shut down earlier"`
