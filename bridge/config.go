@@ -2,6 +2,7 @@ package bridge
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"net"
 	"time"
@@ -190,7 +191,10 @@ func (c MainsConfig) Validate() error {
 
 // client asks the UPS; nil if there is none.
 func (c MainsConfig) client() (*ups.Client, error) {
-	if c.UPS == "" && c.Server == "" {
+	switch {
+	case c.Command != "" && (c.UPS == "" || c.Username == ""):
+		return nil, errors.New("a command to the UPS needs the UPS, user name and password")
+	case c.UPS == "" && c.Server == "":
 		return nil, nil
 	}
 	return ups.New(ups.Config{Address: c.Server, UPS: c.UPS, Username: c.Username, Password: c.Password.Reveal(), Dial: c.Dial})

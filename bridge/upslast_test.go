@@ -304,3 +304,19 @@ func TestTheUPSIsToldWhereThePlugsWereCut(t *testing.T) {
 		x.commands("once", 1)
 	})
 }
+
+func TestACommandNeedsAUPSAndAUser(t *testing.T) {
+	for _, row := range []struct {
+		mains bridge.MainsConfig
+		fits  bool
+	}{
+		{bridge.MainsConfig{UPS: "ups", Server: "192.0.2.5", Username: "hikbridge", Password: nutPW, Command: "shutdown.return"}, true},
+		{bridge.MainsConfig{UPS: "ups", Server: "192.0.2.5", Command: "shutdown.return"}, false},
+		{bridge.MainsConfig{Topic: "home/mains", Command: "shutdown.return"}, false},
+		{bridge.MainsConfig{Topic: "home/mains"}, true},
+	} {
+		if err := row.mains.Validate(); (err == nil) != row.fits {
+			t.Errorf("%+v: %v", row.mains, err)
+		}
+	}
+}

@@ -45,12 +45,12 @@ func (m *Machine) cutsByWord() bool { return m.cfg.Plug.mayCut() && !m.cfg.Plug.
 
 // MayLosePower says that power may be taken from the recorder by what feeds others as
 // well, a shared plug or a UPS: it is proven off, and recorded so, or its plug has cut
-// it by proof and nothing lives at its address.
+// it by proof, is still heard to be off, and nothing lives at its address.
 func (m *Machine) MayLosePower() bool {
-	if !m.durable() || m.observing() || m.d.NoCuts {
+	if !m.durable() || m.broken || m.observing() || m.d.NoCuts {
 		return false
 	}
-	cut := m.d.State == Off && m.d.Seq.OffProven && m.relayNow() == RelayOff && !m.lifeSince(m.since)
+	cut := m.d.State == Off && m.d.Seq.OffProven && m.relayNow() == RelayOff && m.now.within(m.seen.relayAt, readingGap) && !m.lifeSince(m.since)
 	return cut || m.d.State == Safe
 }
 

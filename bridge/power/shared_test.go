@@ -428,6 +428,27 @@ func TestWhoMayLosePower(t *testing.T) {
 			b.relay(power.RelayUnknown)
 			return b
 		}, false},
+		{"one that was cut by proof, and the plug was just heard", func(t *testing.T) *bench {
+			b := cutOff(t, nil)
+			b.relay(power.RelayOff)
+			b.pass(20 * time.Second)
+			return b
+		}, true},
+		{"one that was cut by proof, and the plug is silent", func(t *testing.T) *bench {
+			b := cutOff(t, nil)
+			b.relay(power.RelayOff)
+			b.pass(20*time.Second + 1)
+			return b
+		}, false},
+		{"one that was cut by proof, and that can't be written", func(t *testing.T) *bench {
+			b := provenOff(t, nil)
+			b.relay(power.RelayOff)
+			b.hold = true
+			b.pass(15 * time.Second)
+			b.commit(power.Failed)
+			b.at("off")
+			return b
+		}, false},
 		{"one that was cut by proof, and something lives there", func(t *testing.T) *bench {
 			b := cutOff(t, nil)
 			b.pass(time.Second)
