@@ -150,11 +150,12 @@ func (r *recorder) noteApp() {
 	r.known.AppPaused = a.may.Value && (r.known.AppPaused || a.came)
 }
 
-// probedAlerts takes over whether the recorder has the setting.
+// probedAlerts takes over whether the recorder has the setting. It isn't asked again
+// on this firmware.
 func (r *recorder) probedAlerts(at time.Time, has bool) {
 	r.alerts.app = known(has)
 	r.noteApp()
-	r.plan.again(taskAlerts, at, alertsAgain)
+	r.plan.drop(taskAlerts, at)
 }
 
 // alertsRefused takes in that it couldn't be asked for. Who pauses nothing needn't
@@ -164,13 +165,11 @@ func (r *recorder) alertsRefused(a answer, settled bool) {
 	switch {
 	case errors.Is(a.err, nvr.ErrBusy), !settled:
 		r.plan.refused(taskAlerts, a.at)
-		return
 	case errors.Is(a.err, nvr.ErrUnsupported) && !errors.Is(a.err, nvr.ErrDocument):
-		r.alerts.app = known(false)
-		r.noteApp()
+		r.probedAlerts(a.at, false)
+	default: // a pause tries it
+		r.plan.drop(taskAlerts, a.at)
 	}
-	r.plan.answered(taskAlerts, a.at)
-	r.plan.again(taskAlerts, a.at, alertsAgain)
 }
 
 func othersText(r nvr.Restored) string {

@@ -63,9 +63,6 @@ const (
 	longestRetry = time.Hour
 	// hurryGap is the least time between the same question, whatever alarms say.
 	hurryGap = 10 * time.Second
-	// alertsAgain is when it is asked again whether notifications can be silenced, once
-	// it was answered: rights may change.
-	alertsAgain = 24 * time.Hour
 	// skipped is when a question is thought of again that was about nothing.
 	skipped = 10 * time.Minute
 )
@@ -85,7 +82,7 @@ var intervals = [taskCount]time.Duration{
 	taskSMART:       10 * time.Minute,
 	taskOldest:      10 * time.Minute,
 	taskNewest:      12 * time.Hour,
-	taskAlerts:      10 * time.Minute,
+	taskAlerts:      10 * time.Minute, // until it is answered
 }
 
 // plan says what is asked when: everything once and at once after a restart,

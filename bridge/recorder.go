@@ -149,6 +149,7 @@ func newRecorder(c RecorderConfig, s *site) (*recorder, error) {
 			r.known = nil
 		} else {
 			r.kept = known.clone()
+			r.plan.entries[taskAlerts].off = known.App
 		}
 	}
 	return r, nil

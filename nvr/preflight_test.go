@@ -195,7 +195,7 @@ func TestSessions(t *testing.T) {
 	})
 }
 
-func TestMay(t *testing.T) {
+func TestMayShutDown(t *testing.T) {
 	lacks := nvrtest.Rights{Lacks: []string{"restartOrShutdown", "parameterConfig"}}
 	for _, tt := range []struct {
 		name   string
