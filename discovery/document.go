@@ -28,11 +28,10 @@ const press = `{"id":"{{ this.context.id }}-{{ (now().timestamp()*1000)|int }}",
 var toggle = strings.TrimSuffix(press, "}") + `,"state":"{{ value }}"}`
 
 // The wire form uses Home Assistant's abbreviations, which keep a camera, and a
-// recorder with 2 disks, below 20 KB: what MQTT Explorer shows of a message. Home
-// Assistant and brokers take more. Keys that not every version knows stand in
-// components only, where an unknown one is ignored; anywhere else it costs the
-// document. Availability is always a list: the device's at the root, and in a
-// component where it differs.
+// recorder with 2 disks, below 24 KB. Home Assistant and brokers take more. Keys
+// that not every version knows stand in components only, where an unknown one is
+// ignored; anywhere else it costs the document. Availability is always a list: the
+// device's at the root, and in a component where it differs.
 type wireDocument struct {
 	Device       wireDevice               `json:"dev"`
 	Origin       wireOrigin               `json:"o"`

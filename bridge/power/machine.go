@@ -314,6 +314,7 @@ func (m *Machine) is(r Reason) bool { return m.d.Why == r }
 func (m *Machine) begin(a Action, c Command) {
 	m.d.Number++
 	m.d.Seq = Sequence{Number: m.d.Number, Action: a, Command: c, Asked: a != Outage, Attempt: 1}
+	m.findings = nil // of an earlier one
 }
 
 // backTo ends a sequence before its request: where it began.

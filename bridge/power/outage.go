@@ -148,7 +148,7 @@ func (s *Site) begin(now Instant) {
 // without a clock of its own may not know after its start how long it was away.
 func (s *Site) finish() SiteOutput {
 	if s.d.Lost && len(s.notes) == 0 && s.now.since(s.recorded) >= countEvery {
-		s.note("on battery for " + spell(s.onBattery()))
+		s.note("the outage has lasted " + spell(s.onBattery()))
 	}
 	if len(s.notes) > 0 {
 		s.d.Number++

@@ -1131,17 +1131,24 @@ func TestTheSentence(t *testing.T) {
 		}, "Mains has been lost since 01:45, as ups said. Outages have shut recorders down three times within a day: now only low battery does."},
 		{"mains back, and nothing is down", func(r *rule) { r.calm().battery(0, charge(90)).pass(asksAfter).mains(0, charge(80)).pass(backAfter) }, "Mains is there."},
 		{"waiting for mains to be stable", func(r *rule) {
-			r.calm().battery(0, charge(90)).pass(asksAfter).stands(1, power.Off).mains(0, charge(80)).pass(backAfter)
+			r.calm().battery(0, charge(90)).pass(asksAfter).shuts().stands(0, power.Off).mains(0, charge(80)).pass(backAfter)
 		}, "Mains is back. Recorders come back once it has been there for 2 minutes, at 01:07:00."},
 		{"waiting for the charge", func(r *rule) {
-			r.calm().battery(0, charge(90)).pass(asksAfter).stands(1, power.Off).mains(0, charge(12)).pass(stableAfter)
+			r.calm().battery(0, charge(90)).pass(asksAfter).shuts().stands(0, power.Off).mains(0, charge(12)).pass(stableAfter)
 		}, "Mains is back. Recorders come back once the battery has charged to 25 % (now 12 %), at 01:35 at the latest."},
 		{"waiting for a charge that isn't told", func(r *rule) {
-			r.calm().battery(0, low).pass(asksAfter).stands(1, power.Off).mains(0).pass(stableAfter)
+			r.calm().battery(0, low).pass(asksAfter).shuts().stands(0, power.Off).mains(0).pass(stableAfter)
 		}, "Mains is back. The battery was low and doesn't tell its charge: recorders come back at 01:35."},
 		{"stable", func(r *rule) {
-			r.calm().battery(0, charge(90)).pass(asksAfter).stands(1, power.Off).mains(0, charge(80)).pass(stableAfter)
+			r.calm().battery(0, charge(90)).pass(asksAfter).shuts().stands(0, power.Off).mains(0, charge(80)).pass(stableAfter)
 		}, "Mains is back, and recorders come back."},
+		{"still going down", func(r *rule) {
+			r.calm().battery(0, charge(90)).pass(asksAfter).shuts().mains(0, charge(80)).pass(backAfter)
+		}, "Mains is back. Recorders come back once it has been there for 2 minutes, at 01:07:00."},
+		{"down by hand", func(r *rule) { r.calm().stands(0, power.Off) }, "Mains is there."},
+		{"running again", func(r *rule) {
+			r.calm().battery(0, charge(90)).pass(asksAfter).shuts().stands(0, power.Off).mains(0, charge(80)).pass(stableAfter).stands(0, power.Running)
+		}, "Mains is there."},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			r := onSite(t, ups)
@@ -1202,7 +1209,7 @@ func TestRecordsOfAnOutage(t *testing.T) {
 	r.what = nil
 	r.battery(0).pass(asksAfter).shuts().stands(1, power.Confirming).pass(30 * time.Second).mains(0).pass(time.Hour)
 	want := []string{
-		"mains lost, as sensor said", "on battery for 1 min 10 s", "on battery for 2 min 10 s", "on battery for 3 min 10 s", "on battery for 4 min 10 s",
+		"mains lost, as sensor said", "the outage has lasted 1 min 10 s", "the outage has lasted 2 min 10 s", "the outage has lasted 3 min 10 s", "the outage has lasted 4 min 10 s",
 		"the outage asks for a shutdown: on battery for 5 min", "the outage shuts garage down", "the outage shuts barn down", "mains is back",
 	}
 	if !slices.Equal(r.what, want) {

@@ -49,7 +49,7 @@ func (s *Site) sentence() string {
 		return "Mains is gone, as " + strings.Join(s.saying(), ", ") + " said; that counts after 10 s."
 	case s.good.never():
 		return "It isn't known whether mains is there."
-	case !slices.ContainsFunc(s.stands, stand.down):
+	case !slices.ContainsFunc(s.d.Stopped, Stopped.waits):
 		return "Mains is there."
 	case !s.after(s.good, stableFor):
 		return "Mains is back. Recorders come back once it has been there for 2 minutes, at " + s.good.plus(stableFor).Wall.Format("15:04:05") + "."
@@ -62,6 +62,9 @@ func (s *Site) sentence() string {
 	}
 	return "Mains is back, and recorders come back."
 }
+
+// waits says that it is to come back, and hasn't begun to.
+func (x Stopped) waits() bool { return x.State == Confirming || stand{state: x.State}.down() }
 
 // Why says, for the log book, since when mains is lost, who said so and what asks for a
 // shutdown; empty while nothing does.
@@ -95,6 +98,9 @@ func (s *Site) plan() string {
 // going down, with their states.
 func (s *Site) InTheWay() []string {
 	var all []string
+	if !s.lost() {
+		return all
+	}
 	for i, x := range s.stands {
 		goes := x.state == CountingDown || x.state == ShuttingDown || x.state == Confirming
 		if s.after(x.turn, wayTold) && !goes && !x.down() {
