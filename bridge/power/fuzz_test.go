@@ -44,6 +44,9 @@ func (p *tape) config() power.Config {
 	if x&8 != 0 {
 		c.Timers.Quiet = 5 * time.Minute
 	}
+	if x&16 != 0 {
+		c.Plug.Others, c.Plug.Leads = "shed", x&32 != 0
+	}
 	if !c.Plug.Exists {
 		c.Plug = power.Plug{}
 	}
@@ -192,6 +195,8 @@ func FuzzStep(f *testing.F) {
 	f.Add([]byte{0})
 	f.Add(append(append(append([]byte{}, begin...), ask...), 19, 31, 19, 31, 14, 0, 8))
 	f.Add(append(append(append([]byte{}, begin...), ask...), 19, 95, 14, 0, 7, 14, 0, 8, 19, 64, 20, 3))
+	// One on a shared plug, which is cut once the other is safe.
+	f.Add([]byte{0, 48, 0, 0, 16, 17, 17, 17, 17, 17, 14, 64, 0, 18, 18, 18, 18, 18, 19, 31, 24, 0, 0, 19, 3, 24, 1, 0, 19, 3})
 	f.Add(append(append([]byte{5, 0, 0, 16, 17, 17, 17, 10, 13, 0}, 18, 18, 18, 18), 19, 31, 19, 31, 19, 3))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		if len(b) > 100 {
@@ -211,7 +216,7 @@ func playTape(b []byte, log *strings.Builder) string {
 	cfg := p.config()
 	h := begin(cfg, p.start(), p.byte()%16 == 15, log)
 	for n := 0; len(p.left) > 0 && h.wrong == "" && n < 40; n++ {
-		op := p.byte() % 24
+		op := p.byte() % 26
 		if h.holds() && op != 20 {
 			switch {
 			case op == 23:
@@ -237,6 +242,10 @@ func playTape(b []byte, log *strings.Builder) string {
 			h.restart(of(p, times...))
 		case op == 21:
 			h.now.Wall = h.now.Wall.Add(of(p, time.Hour, -time.Hour, 7*time.Second, -7*time.Second, 240*time.Hour, -100*365*24*time.Hour))
+		case op == 24:
+			h.tell(power.Partners{Safe: !p.yes(), On: of(p, "", "shed", long)})
+		case op == 25:
+			h.tell(power.UPSCut{Told: !p.yes()})
 		default:
 			p.instant(h)
 			h.tell(power.Tick{})

@@ -53,6 +53,7 @@ type truth struct {
 	lowFrom, lowLast time.Duration
 	lows             int
 	stamp            string
+	others           bool // on the same plug are safe
 
 	since    time.Duration // in this position
 	accepted time.Duration // last command that began something
@@ -178,6 +179,8 @@ func (h *hand) past(at power.Instant) time.Duration {
 func (h *hand) note(e power.Event) {
 	v := &h.truth
 	switch e := e.(type) {
+	case power.Partners:
+		v.others = e.Safe
 	case power.Probe:
 		switch e.Sight {
 		case power.Alive:
@@ -297,7 +300,7 @@ func (h *hand) reading(e power.Reading) {
 
 func (h *hand) offWatts() float64 {
 	w := 1.0
-	if d := h.m.Peek(); d.Learned.Passed && d.Learned.Firmware == d.Firmware && d.Learned.OffWatts != 0 {
+	if d := h.m.Peek(); h.cfg.Plug.Others == "" && d.Learned.Passed && d.Learned.Firmware == d.Firmware && d.Learned.OffWatts != 0 {
 		w = d.Learned.OffWatts
 	}
 	if h.cfg.OffWatts > 0 {
@@ -353,7 +356,13 @@ func (h *hand) raise() {
 		if h.journal.Memory.State != power.Safe {
 			h.fail("I1: safe, and %s is on record", h.journal.Memory.State)
 		}
+		if h.cfg.Plug.Others != "" && !h.truth.others {
+			h.fail("I1: safe, and another on the plug isn't")
+		}
 		h.gate.raise(number)
+	}
+	if s := h.journal.Memory; h.m.MayLosePower() && s.State != power.Safe && (s.State != power.Off || !s.Seq.OffProven || h.truth.relay != power.RelayOff) {
+		h.fail("it may lose its power, and %s is on record, its relay %s", s.State, h.truth.relay)
 	}
 }
 
@@ -526,6 +535,9 @@ func (h *hand) off(e power.Effect) {
 	v, d := &h.truth, h.m.Peek()
 	if e.Proof <= h.gate.dead {
 		return // the gate keeps it back
+	}
+	if p := h.cfg.Plug; p.Others != "" && (!p.Leads || !v.others || d.Seq.Action == power.Drill || d.Seq.CutBy != power.ProofPower) {
+		h.fail("I2: an OFF to a shared plug, by %s", d.Seq.CutBy)
 	}
 	if h.m.State() != power.Cutting {
 		h.fail("I2: an OFF")

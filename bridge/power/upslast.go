@@ -73,6 +73,7 @@ func (s *Site) upsDone(e UPSDone) {
 	if !s.telling {
 		return
 	}
+	wanted := s.TellingUPS()
 	s.telling, s.ready, s.failure = false, Instant{}, ""
 	s.d.UPS = e.Outcome
 	s.note("the UPS is told to switch off: " + string(e.Outcome))
@@ -81,6 +82,9 @@ func (s *Site) upsDone(e UPSDone) {
 		return
 	case NotSent, Refused, Busy:
 		s.d.ToldUPS = s.before
+		if e.Outcome == NotSent && !wanted { // mains is back, or a recorder lives, which is told elsewhere
+			return
+		}
 		s.failure = "the UPS wasn't told to switch off: " + e.Detail
 	case Unknown:
 		s.failure = "it isn't known whether the UPS switches off: " + e.Detail
