@@ -102,6 +102,19 @@ func TestTheUPSIsSwitchedOffLast(t *testing.T) {
 	})
 }
 
+func TestOneThatReturnsAfterTheUPSWasToldDidntComeBackByItself(t *testing.T) {
+	upsLast(t, nil, nil, func(t *testing.T, x *lastly) {
+		x.dark()
+		x.waits("command", 10*time.Minute, func() bool { return len(x.told) > 0 })
+		time.Sleep(time.Second)
+		x.comesAlive()
+		x.at("garage", "booting", 5*time.Second)
+		if got := x.states(); !strings.HasSuffix(got, "safe booting") {
+			t.Errorf("states: %s", got)
+		}
+	})
+}
+
 // shutdown.return is carried out also if mains is back before its delay is over.
 func TestMainsThatIsBackBeforeTheUPSSwitchesOff(t *testing.T) {
 	upsLast(t, nil, nil, func(t *testing.T, x *lastly) {

@@ -113,7 +113,7 @@ func TestTheUPSIsntTold(t *testing.T) {
 			r.mains(1)
 		}, 0},
 		{"as it was retained", nil, func(r *rule) {
-			r.restart(time.Minute).battery(0, charge(90), retained)
+			r.restart(time.Minute).battery(0, charge(90), retained).pass(staleFor + time.Minute)
 			for i := range 3 {
 				r.proves(i, true)
 			}
