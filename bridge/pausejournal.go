@@ -43,7 +43,7 @@ func openPauseJournal(stateDir, name string) (*pauseJournal, error) {
 	}
 	j := &pauseJournal{log: log}
 	if found.Damaged {
-		err = errors.Join(journal.ErrDamaged, log.Compact(nil)) // which keeps the damaged file
+		err = errors.Join(journal.ErrDamaged, log.Compact(found.Records)) // it keeps the damaged file
 	}
 	if n := len(found.Records); n > 0 {
 		var r pauseRecord
