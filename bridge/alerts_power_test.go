@@ -281,3 +281,24 @@ func TestAChannelThatLeftIsToldAndGivenUpAfterADay(t *testing.T) {
 		}
 	})
 }
+
+func TestAnOutagePausesInItsCountdownAndResumesWhenItIsOver(t *testing.T) {
+	darkHome(t, homeSetup{recorder: silenceable()}, nil, func(t *testing.T, h *home) {
+		found := h.recorder.Notifications()
+		h.mains("off")
+		h.reaches("off", 20*time.Minute)
+		time.Sleep(5 * time.Hour)
+		h.mains("on")
+		h.reaches("booting", 10*time.Minute)
+		h.expect("when it boots", map[string]string{"hikbridge/garage/alerts_paused": "ON"})
+		h.reaches("running", 10*time.Minute)
+		time.Sleep(3 * time.Minute)
+		at, puts := h.changed(disturbPath), h.puts()
+		if len(at) != 2 || len(puts) != 1 || at[0].After(puts[0].At) || puts[0].At.Sub(at[0]) > 6*time.Second {
+			t.Errorf("silenced and put back at %v, asked at %+v", at, puts)
+		}
+		if !bytes.Equal(h.recorder.Notifications(), found) {
+			t.Errorf("found\n%s\nleft\n%s", found, h.recorder.Notifications())
+		}
+	})
+}
