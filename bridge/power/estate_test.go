@@ -304,6 +304,8 @@ func (h *household) loses() {
 		why = "too late"
 	case !h.willing() || h.plan.answer != "ok" || !h.calm:
 		why = "it couldn't"
+	case !h.beforeRequest():
+		why = "it stood elsewhere, as booting"
 	case h.seenAt["put"] > 0:
 		why = "it was asked, and came back or asked before"
 	case h.blocked():
@@ -941,6 +943,11 @@ func (h *household) blocked() bool {
 	})
 }
 
+// beforeRequest says that it stands where an outage asks.
+func (h *household) beforeRequest() bool {
+	return slices.Contains([]power.State{power.Running, power.Checking, power.CountingDown, power.ShuttingDown}, h.br.m.State())
+}
+
 // looks is look for a home.
 func (h *household) looks(site *power.SiteMemory) {
 	e, b := h.among, &h.br
@@ -948,9 +955,8 @@ func (h *household) looks(site *power.SiteMemory) {
 		return
 	}
 	d, s := b.m.Peek(), b.m.State()
-	before := slices.Contains([]power.State{power.Running, power.Checking, power.CountingDown, power.ShuttingDown}, s)
 	switch {
-	case !before || !h.told.Lost || h.told.Outage == 0 || !h.willing() || h.blocked():
+	case !h.beforeRequest() || !h.told.Lost || h.told.Outage == 0 || !h.willing() || h.blocked():
 		h.asked = never
 	case h.asked < 0:
 		h.asked = e.t
@@ -983,7 +989,7 @@ func (h *household) returns(d *power.Memory) {
 		return
 	}
 	stable := e.calmFrom + stableAfter
-	latest := max(stable, min(e.calmFrom+chargeFor, e.uncharged), b.putAt+15*time.Minute) + 15*time.Minute
+	latest := max(stable, min(e.calmFrom+chargeFor, e.uncharged), b.putAt+15*time.Minute) + 15*time.Minute + 15*time.Second // for the mail
 	if h.plan.cfg.Plug.Cut == power.CutPresumed {
 		latest += 10 * time.Minute // it waits 20 for a presumption, from when it is silent for long anew
 	}
