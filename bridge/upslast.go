@@ -27,6 +27,10 @@ func (o *outage) tellUPS(ctx context.Context) power.UPSDone {
 		o.log.Info("the UPS was told to switch off", keyAction, o.cfg.Command)
 		return power.UPSDone{Outcome: power.Done}
 	}
+	if errors.Is(err, ups.ErrWithheld) {
+		o.log.Warn("the UPS isn't told to switch off", keyError, err)
+		return power.UPSDone{Outcome: power.NotSent}
+	}
 	o.log.Error("the UPS couldn't be told to switch off", keyError, err)
 	return power.UPSDone{Detail: err.Error(), Outcome: map[ups.Outcome]power.Outcome{ups.OutcomeUnknown: power.Unknown,
 		ups.OutcomeNotSent: power.NotSent, ups.OutcomeRefused: power.Refused}[outcome]}

@@ -159,7 +159,7 @@ func TestOneUnprovenRecorderKeepsTheUPS(t *testing.T) {
 func TestLifeJustBeforeTheCommandKeepsTheUPS(t *testing.T) {
 	made := func(b *bridge.Bridge) {
 		b.SlowJournal("shed", func(record []byte) {
-			if strings.Contains(string(record), "came_back") {
+			if strings.Contains(string(record), "alive, and its UPS was told") {
 				time.Sleep(20 * time.Second)
 			}
 		})

@@ -18,7 +18,7 @@ const (
 // UPSDone is what became of SiteOutput.TellUPS: of each there is one.
 type UPSDone struct {
 	Outcome Outcome // Done: the driver has the command, and said so if it says anything
-	Detail  string  // for people, where it isn't Done
+	Detail  string  // for people, where it isn't Done; empty: it was withheld at the last moment
 }
 
 func (UPSDone) siteEvent() {}
@@ -73,7 +73,6 @@ func (s *Site) upsDone(e UPSDone) {
 	if !s.telling {
 		return
 	}
-	wanted := s.TellingUPS()
 	s.telling, s.ready, s.failure = false, Instant{}, ""
 	s.d.UPS = e.Outcome
 	s.note("the UPS is told to switch off: " + string(e.Outcome))
@@ -82,7 +81,7 @@ func (s *Site) upsDone(e UPSDone) {
 		return
 	case NotSent, Refused, Busy:
 		s.d.ToldUPS = s.before
-		if e.Outcome == NotSent && !wanted { // mains is back, or a recorder lives, which is told elsewhere
+		if e.Detail == "" { // mains is back, or a recorder lives, which is told elsewhere
 			return
 		}
 		s.failure = "the UPS wasn't told to switch off: " + e.Detail
