@@ -38,15 +38,16 @@ type estate struct {
 	cut      bool          // its output is off, as it was told
 
 	// The program.
-	rule    *power.Site
-	down    bool // it doesn't run
-	life    int
-	base    time.Duration
-	record  *power.SiteRecord // durable
-	failing bool              // no record can be written
-	dying   int               // it dies at one record in so many; 0: at none
-	slow    bool              // its mail takes a while
-	timer   int
+	rule     *power.Site
+	down     bool // it doesn't run
+	life     int
+	calmLife int // when everything worked again
+	base     time.Duration
+	record   *power.SiteRecord // durable
+	failing  bool              // no record can be written
+	dying    int               // it dies at one record in so many; 0: at none
+	slow     bool              // its mail takes a while
+	timer    int
 
 	// What is watched, kept apart from the rule.
 	manual    bool          // the owner's last word

@@ -243,6 +243,7 @@ func (e *estate) calm() {
 		m.publish()
 	}
 	e.automatic(true)
+	e.calmLife = e.life
 }
 
 // finish judges where it stands when all has been well for long.
@@ -256,7 +257,9 @@ func (e *estate) finish() {
 			e.seen["ended: on"]++
 		}
 	}
-	if text, _ := e.rule.Problem(); text != "" && !strings.Contains(text, "UPS") { // what it was told stays a problem
+	// What the UPS was told stays a problem, and a source that speaks on changes alone is
+	// silent after a restart.
+	if text, _ := e.rule.Problem(); text != "" && !strings.Contains(text, "UPS") && e.life == e.calmLife {
 		e.fail("all sources say mains: %s", text)
 	}
 }
