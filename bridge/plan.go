@@ -21,12 +21,12 @@ const (
 	taskWorking                  // which channels record
 	taskTracks                   // which channels should
 	taskTryPicture               // whether pictures can be taken, once for each kind of channel
+	taskAlerts                   // whether notifications can be silenced on the recorder, once for a firmware
 
 	// What follows isn't waited for before the recorder is announced.
 	taskSMART  // one disk's health
 	taskOldest // one step to a channel's oldest recording
 	taskNewest // newer firmware
-	taskAlerts // whether notifications can be silenced on the recorder
 	taskCount
 
 	firstLater = taskSMART
@@ -45,7 +45,7 @@ const (
 func (t task) String() string {
 	return [taskCount + 5]string{"sign-in", "identity", "capabilities", "video inputs", "IP channels",
 		"camera states", "system status", "storage", "clock", "event linkages", "recording states", "recording plans",
-		"pictures", "disk health", "oldest recording", "newest firmware", "notifications", "pictures", "who answers",
+		"pictures", "notifications", "disk health", "oldest recording", "newest firmware", "pictures", "who answers",
 		"pausing alerts", "resuming alerts", "resuming alerts"}[t]
 }
 
@@ -82,7 +82,6 @@ var intervals = [taskCount]time.Duration{
 	taskSMART:       10 * time.Minute,
 	taskOldest:      10 * time.Minute,
 	taskNewest:      12 * time.Hour,
-	taskAlerts:      10 * time.Minute, // until it is answered
 }
 
 // plan says what is asked when: everything once and at once after a restart,
