@@ -550,7 +550,7 @@ func (e *estate) tellUPS() {
 	e.seen["the UPS is to be told"]++
 	done := power.UPSDone{Outcome: power.NotSent}
 	switch {
-	case e.record.Memory.UPS != power.Unknown:
+	case e.record == nil || e.record.Memory.UPS != power.Unknown:
 		e.seen["no command to the UPS without its record"]++
 	case !e.rule.TellingUPS() || slices.ContainsFunc(e.homes, func(h *household) bool { return !h.br.mayLose() }):
 		e.seen["no command to the UPS, as a gate is down"]++
