@@ -58,6 +58,10 @@ func (b *Bridge) SlowJournal(recorder string, slow func(record []byte)) {
 	}
 }
 
+// Patient lets a recorder's keeper wait for its disk for an hour, as a process that is
+// stopped for so long does. It comes before Run.
+func (b *Bridge) Patient(recorder string) { b.recorders[recorder].keeper.patience = time.Hour }
+
 // SlowOutageJournal calls slow before each record of the outage rule is written. It
 // comes before Run.
 func (b *Bridge) SlowOutageJournal(slow func(record []byte)) {

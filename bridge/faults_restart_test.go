@@ -86,7 +86,13 @@ type mortal struct {
 func newMortal(t *testing.T, s homeSetup) *mortal {
 	t.Helper()
 	m := &mortal{}
-	s.made = func(b *bridge.Bridge) { b.AroundJournal("garage", m.journal) }
+	made := s.made
+	s.made = func(b *bridge.Bridge) {
+		b.AroundJournal("garage", m.journal)
+		if made != nil {
+			made(b)
+		}
+	}
 	newHomeAs(t, s, func(h *home) {
 		m.home = h
 		m.broker0, m.recorder0 = h.config.Broker.Dial, h.config.Recorders[0].Dial
@@ -478,7 +484,7 @@ func TestAPauseOfTenMinutesProvesNothing(t *testing.T) {
 	for _, row := range rows {
 		t.Run(row.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				m := newMortal(t, homeSetup{power: row.power})
+				m := newMortal(t, homeSetup{power: row.power, made: func(b *bridge.Bridge) { b.Patient("garage") }})
 				var over time.Time
 				m.diesAt(func(record string, durable bool) bool {
 					if !over.IsZero() || durable || !strings.Contains(record, row.record) {

@@ -57,14 +57,15 @@ type keeper struct {
 	missed    atomic.Bool // a report of the relay found no room: it isn't known any more
 
 	// All below is owned by the keeper's goroutine, from run on.
-	machine *power.Machine
-	journal *journal.Log
-	append  func([]byte) error // the journal's, but in some tests
-	damaged bool               // the journal, until a new one begins
-	written chan error         // what became of a record
-	hangs   bool               // the disk: one is still being written
-	size    int                // bytes appended since it was compacted
-	book    logBook
+	machine  *power.Machine
+	journal  *journal.Log
+	append   func([]byte) error // the journal's, but in some tests
+	damaged  bool               // the journal, until a new one begins
+	written  chan error         // what became of a record
+	hangs    bool               // the disk: one is still being written
+	patience time.Duration      // hangsAfter, but in some tests
+	size     int                // bytes appended since it was compacted
+	book     logBook
 	// verified is the first item of the verification that was written last.
 	verified *power.Item
 	work     sync.WaitGroup     // goroutines that were started
@@ -104,7 +105,7 @@ func newKeeper(c RecorderConfig, s *site, client *nvr.Client) (*keeper, error) {
 	k := &keeper{
 		cfg: c, site: s, client: client, plug: p, mail: newMailbox(), began: time.Now().Add(-time.Second),
 		shown: newLatest(powerView{}), log: s.cfg.Log.With(keyRecorder, c.Name),
-		book: logBook{recorder: c.Name}, wake: -1, written: make(chan error, 1),
+		book: logBook{recorder: c.Name}, wake: -1, written: make(chan error, 1), patience: hangsAfter,
 	}
 	k.gate = &gate{revoke: k.revoke}
 	return k, nil

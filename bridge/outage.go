@@ -171,9 +171,6 @@ func (o *outage) run(ctx context.Context) {
 		if o.wake >= 0 {
 			next = min(next, o.wake-time.Since(o.began))
 		}
-		if o.test.runs() {
-			next = min(next, time.Until(o.test.until))
-		}
 		timer.Reset(next)
 		select {
 		case <-ctx.Done():

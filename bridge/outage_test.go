@@ -449,22 +449,6 @@ func TestATestOfAnOutageGoesThroughTheCountdown(t *testing.T) {
 	})
 }
 
-func TestARecorderThatDoesNotAnswerATestOfAnOutageEndsIt(t *testing.T) {
-	darkHome(t, homeSetup{made: func(b *bridge.Bridge) {
-		b.SlowJournal("garage", func(record []byte) {
-			if strings.Contains(string(record), "test_outage") {
-				time.Sleep(time.Hour)
-			}
-		})
-	}}, nil, func(t *testing.T, h *home) {
-		h.asksSite("test_outage")
-		time.Sleep(3 * time.Minute)
-		h.expect("afterwards", map[string]string{"hikbridge/bridge/outage_test": "failed"})
-		h.says("attributes", h.site("outage_test/attributes"), "no answer")
-		time.Sleep(time.Hour)
-	})
-}
-
 func TestADiskThatHangsHoldsNoOutageUp(t *testing.T) {
 	darkHome(t, homeSetup{made: func(b *bridge.Bridge) {
 		b.SlowOutageJournal(func([]byte) { time.Sleep(time.Hour) })

@@ -100,13 +100,15 @@ func (k *keeper) durable(e journalEntry, damaged bool) error {
 		}
 	}
 	go func() { k.written <- k.put(e, damaged) }()
-	select {
-	case err := <-k.written:
-		return err
-	case <-time.After(hangsAfter):
-		k.hangs = true
-		return errHangs
+	for _, patience := range []time.Duration{k.patience, lateAfter} { // a process that was stopped comes back late itself
+		select {
+		case err := <-k.written:
+			return err
+		case <-time.After(patience):
+		}
 	}
+	k.hangs = true
+	return errHangs
 }
 
 func (k *keeper) put(e journalEntry, damaged bool) error {
