@@ -200,7 +200,7 @@ func (o *outage) receive(ctx context.Context, m any) {
 		o.commit(ctx, o.rule.Step(o.now(), power.Automatic{On: bool(m)}))
 	case brokerGone:
 		o.gone = time.Time(m)
-		o.hearWord(ctx, o.said.get())
+		o.missWord(ctx, o.said.get())
 	case testOutage:
 		o.beginTest(m)
 	case tested:
@@ -230,16 +230,16 @@ func (c MainsConfig) supply(payload string) power.Supply {
 // brokerLost says that the MQTT source can't be heard.
 func (o *outage) brokerLost(at time.Time) { o.mail.behind(brokerGone(at)) }
 
-// hearWord tells the rule what the MQTT source said, and that it is silent if the
-// connection to the broker was lost since.
+// hearWord tells the rule what the MQTT source said.
 func (o *outage) hearWord(ctx context.Context, w topicWord) {
-	switch {
-	case o.topic < 0:
-		return
-	case !w.at.IsZero():
-		o.commit(ctx, o.rule.Step(o.now(), w.Heard))
-	}
-	if w.at.Before(o.gone) {
+	o.commit(ctx, o.rule.Step(o.now(), w.Heard))
+	o.missWord(ctx, w)
+}
+
+// missWord tells the rule that the MQTT source is silent, if the connection to the
+// broker was lost since its last word. That isn't told again: it would count as new.
+func (o *outage) missWord(ctx context.Context, w topicWord) {
+	if o.topic >= 0 && w.at.Before(o.gone) {
 		o.commit(ctx, o.rule.Step(o.now(), power.Heard{Source: o.topic, Supply: power.SupplyUnknown}))
 	}
 }

@@ -351,6 +351,51 @@ func TestTheAutomaticShutdownIsSwitchedOff(t *testing.T) {
 	})
 }
 
+// spoken is a home whose source speaks on changes alone, nothing of it is retained,
+// and its last word was that mains is gone.
+func spoken(t *testing.T, test func(*testing.T, *home)) {
+	t.Helper()
+	darkHome(t, homeSetup{}, nil, func(t *testing.T, h *home) {
+		h.mains("")
+		h.broker.Publish("home/mains", []byte("on"), false)
+		time.Sleep(time.Minute)
+		h.broker.Publish("home/mains", []byte("off"), false)
+		h.reaches("off", 10*time.Minute)
+		test(t, h)
+	})
+}
+
+// restarts is a broker's.
+func (h *home) restarts() {
+	h.broker.Down()
+	time.Sleep(30 * time.Second)
+	h.broker.Up()
+}
+
+func TestABrokerThatComesAndGoesDoesntHideASilentSource(t *testing.T) {
+	spoken(t, func(t *testing.T, h *home) {
+		for range 13 {
+			h.restarts()
+			time.Sleep(10 * time.Minute)
+		}
+		h.reaches("running", 10*time.Minute) // after two hours mains is taken to be there
+	})
+}
+
+func TestAWordFromBeforeABrokersRestartBeginsNoOutage(t *testing.T) {
+	spoken(t, func(t *testing.T, h *home) {
+		h.restarts()
+		h.reaches("running", 3*time.Hour)
+		h.restarts()
+		time.Sleep(30 * time.Minute)
+		if n := len(h.puts()); n != 1 || h.state() != "running" {
+			t.Errorf("%d requests, %s; %s", n, h.state(), h.site("mains/attributes"))
+		}
+		h.broker.Publish("home/mains", []byte("off"), false)
+		h.reaches("off", 10*time.Minute)
+	})
+}
+
 // toggle is the switch in Home Assistant.
 func (h *home) toggle(state string) {
 	h.presses++
