@@ -70,6 +70,22 @@ func TestASequencePausesBeforeItsRequestAndResumesWhenVerified(t *testing.T) {
 	}
 }
 
+func TestATestOfAnOutagePausesNothing(t *testing.T) {
+	darkHome(t, homeSetup{recorder: silenceable()}, nil, func(t *testing.T, h *home) {
+		h.press("check")
+		time.Sleep(time.Minute)
+		h.asksSite("test_outage")
+		h.reaches("counting_down", time.Minute)
+		time.Sleep(time.Second)
+		h.expect("in it", map[string]string{"hikbridge/garage/alerts_paused": "OFF"})
+		time.Sleep(2 * time.Minute)
+		h.expect("afterwards", map[string]string{"hikbridge/bridge/outage_test": "passed"})
+		if at := h.changed(disturbPath); len(at) > 0 {
+			t.Errorf("the recorder was changed at %v", at)
+		}
+	})
+}
+
 func TestTroubleInPausingNeverDelaysAShutdown(t *testing.T) {
 	press := func(h *home) (took time.Duration, puts int) {
 		pressed := time.Now()

@@ -62,8 +62,9 @@ func (k *keeper) view(w power.Watch) powerView {
 	if c := k.configure.Load(); c != nil {
 		v.Configure = known(*c)
 	}
-	v.Counting = v.State == power.CountingDown
-	v.Sequence = m.Seq.Number != 0 && v.State != power.Checking && !v.resting()
+	changes := m.Seq.Number != 0 && m.Seq.Action != power.TestOutage
+	v.Counting = changes && v.State == power.CountingDown
+	v.Sequence = changes && v.State != power.Checking && !v.resting()
 	if a := k.book.last(); a != nil {
 		last := *a
 		v.Last = &last
