@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"slices"
 	"strings"
 	"time"
@@ -56,6 +57,20 @@ func newAlerts(stateDir, name string, known *remembered) alerts {
 		a.may = nvr.Maybe[bool]{Value: known.AppPaused, Known: known.AppPaused}
 	}
 	return a
+}
+
+// takeOver goes on with what is to be put back on a recorder that was called otherwise.
+// No question about alerts is under way then: it wasn't known yet who answers.
+func (a *alerts) takeOver(stateDir, formerly, name string, known *remembered) {
+	if a.left {
+		return
+	}
+	err := errors.Join(a.journal.close(), os.Rename(pauseJournalPath(stateDir, formerly), pauseJournalPath(stateDir, name)))
+	found := newAlerts(stateDir, name, known)
+	a.journal, a.left, a.back, a.app, a.may, a.lost = found.journal, found.left, found.back, found.app, found.may, found.lost
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		a.lost = plain(err)
+	}
 }
 
 // standing is how the recorder stands for the rule.

@@ -337,6 +337,32 @@ func TestAStopPutsBackWithinFiveSeconds(t *testing.T) {
 	}
 }
 
+func TestARenamedRecorderGetsItsNotificationsBack(t *testing.T) {
+	for name, lost := range map[string]bool{"": false, "what was kept can't be moved": true} {
+		t.Run(name, func(t *testing.T) {
+			alertsWorld(t, app(), func(t *testing.T, w *world, r *nvrtest.Recorder) {
+				found := r.Notifications()
+				w.order("pause_alerts", "")
+				r.Fail(nvrtest.Fault{NoAnswer: true})
+				w.stop()
+				r.ClearFaults()
+				if path := filepath.Join(w.config.StateDir, "alerts-garage.journal"); lost && (os.Remove(path) != nil || os.Mkdir(path, 0o700) != nil) {
+					t.Fatal("no directory in its place")
+				}
+				w.config.Recorders[0].Name = "front"
+				w.start()
+				time.Sleep(3 * time.Minute)
+				if back := bytes.Equal(r.Notifications(), found); back == lost {
+					t.Errorf("put back: %v", back)
+				}
+				if got := w.value("hikbridge/front/needs_attention/attributes"); strings.Contains(got, "alerts_lost") != lost {
+					t.Errorf("needs attention: %s", got)
+				}
+			})
+		})
+	}
+}
+
 // dying lets a bridge die at a certain request to the recorder: before it leaves, or
 // when the recorder has it and the answer hasn't come.
 type dying struct {

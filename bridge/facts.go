@@ -132,7 +132,7 @@ func (r *recorder) identify(a answer) {
 		return
 	}
 	if r.known == nil {
-		before, err := r.site.ids.claim(r.cfg.Name, id)
+		formerly, before, err := r.site.ids.claim(r.cfg.Name, id)
 		if err != nil {
 			r.notReady(err, a.at.Add(strangerRetry))
 			return
@@ -140,6 +140,7 @@ func (r *recorder) identify(a answer) {
 		r.known = &remembered{ID: id}
 		if before != nil {
 			r.known = before // it was called otherwise: channel ids stay
+			r.alerts.takeOver(r.site.cfg.StateDir, formerly, r.cfg.Name, before)
 		}
 	}
 	r.welcome(i)

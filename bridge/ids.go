@@ -42,22 +42,23 @@ func newIDs(configured []RecorderConfig, stateDir string) (*ids, error) {
 }
 
 // claim notes that name is the device with this identity. The error says that
-// another name has it. before is what an earlier name of it left behind, or nil.
-func (i *ids) claim(name, id string) (before *remembered, err error) {
+// another name has it. before is what an earlier name of it, formerly, left behind, or
+// nil.
+func (i *ids) claim(name, id string) (formerly string, before *remembered, err error) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	if other, ok := i.names[id]; ok && other != name {
-		return nil, fmt.Errorf("it is the same device as recorder %s (same serial number); remove one of both from the configuration", other)
+		return "", nil, fmt.Errorf("it is the same device as recorder %s (same serial number); remove one of both from the configuration", other)
 	}
 	i.names[id] = name
 	for old, m := range i.orphans {
 		if m.ID == id {
 			i.renamed[old] = true
 			c := m.clone()
-			return &c, nil
+			return old, &c, nil
 		}
 	}
-	return nil, nil
+	return "", nil, nil
 }
 
 // swept says which orphan can be cleared now: renamed ones, whose documents

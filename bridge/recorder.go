@@ -144,7 +144,7 @@ func newRecorder(c RecorderConfig, s *site) (*recorder, error) {
 		oldest:   oldest{found: map[string]time.Time{}},
 	}
 	if known != nil {
-		if _, err := s.ids.claim(c.Name, known.ID); err != nil {
+		if _, _, err := s.ids.claim(c.Name, known.ID); err != nil {
 			r.live.trouble = err
 			r.known = nil
 		} else {
