@@ -1,6 +1,7 @@
 package bridge_test
 
 import (
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -209,5 +210,35 @@ func TestADiskThatNeverAnswersAtLowBattery(t *testing.T) {
 		h.plug.SwitchByHand(false)
 		time.Sleep(20 * time.Second)
 		h.reaches("running", 10*time.Minute)
+	})
+}
+
+// Mains that isn't stable yet is known all the same: the outage is one that this process
+// saw begin.
+func TestAFullDiskAtLowBatterySoonAfterAStart(t *testing.T) {
+	var full atomic.Bool
+	darkHome(t, homeSetup{made: func(b *bridge.Bridge) {
+		b.AroundJournal("garage", func(record []byte, write func([]byte) error) error {
+			if full.Load() {
+				return errFull
+			}
+			return write(record)
+		})
+	}}, func(h *home) {
+		h.nut = h.battery()
+		h.config.Recorders[0].Power.AnyOutage = true
+	}, func(t *testing.T, h *home) {
+		h.stop()
+		h.start()
+		time.Sleep(time.Minute)
+		full.Store(true)
+		h.nut.Status("OB LB")
+		h.reaches("presumed_off", 10*time.Minute)
+		if n := len(h.puts()); n != 1 {
+			t.Errorf("%d requests", n)
+		}
+		if n := len(h.said()); n > 0 {
+			t.Errorf("safe was said %d times without a journal", n)
+		}
 	})
 }

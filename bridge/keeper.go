@@ -48,7 +48,7 @@ type keeper struct {
 	began  time.Time          // a second before this process knew of anything
 	shown  *latest[powerView] // for the recorder's loop, which asks nothing before
 
-	mains   mainsNews   // as told last; owned by the goroutine of the outage rule
+	mains   *mainsNews  // as told last; nil: nothing. Owned by the goroutine of the outage rule
 	place   int         // among the recorders, in the configured order
 	resolve atomic.Bool // the prober looks the name up
 	// configure is whether the account may change settings, as a check was told last;
@@ -88,10 +88,10 @@ type keeper struct {
 // hearMains takes in what is to be known of mains, if it is something new. It is
 // called by one goroutine, and doesn't wait.
 func (k *keeper) hearMains(m mainsNews) {
-	if moved := m.deadline.Sub(k.mains.deadline).Abs(); m.Mains == k.mains.Mains && moved < deadlineMoved {
+	if k.mains != nil && m.Mains == k.mains.Mains && m.deadline.Sub(k.mains.deadline).Abs() < deadlineMoved {
 		return
 	}
-	k.mains = m
+	k.mains = &m
 	k.mail.behind(m)
 }
 
