@@ -390,7 +390,8 @@ func (s *Site) ask() {
 	if why == "" || !s.low() && s.limited() {
 		return
 	}
-	s.d.Outage++
+	// A record of the one before may be missing: what a recorder knows of that isn't this one's.
+	s.d.Outage = max(s.d.Outage+1, uint64(max(0, s.d.Since.Unix())))
 	s.d.Asked = s.now.Wall
 	s.note("the outage asks for a shutdown: " + why)
 }
