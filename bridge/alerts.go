@@ -255,7 +255,7 @@ func (r *recorder) whyHereOnly() string {
 	s := r.standing()
 	switch {
 	case p.app.Known && !p.app.Value:
-		return "this recorder's firmware doesn't have it"
+		return "this recorder's firmware can't silence its app"
 	case p.may.Known && !p.may.Value:
 		return "the account lacks the right \"" + rightNames["parameterConfig"] + "\""
 	case p.problem != "":

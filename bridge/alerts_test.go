@@ -212,7 +212,7 @@ func TestWhereTheAppCantBePausedTheSwitchWorksHereAndSaysWhy(t *testing.T) {
 		app    string
 		puts   int
 	}{
-		"no such setting": {config: nvrtest.Config{}, says: "firmware doesn't have it", app: "not supported"},
+		"no such setting": {config: nvrtest.Config{}, says: "firmware can't silence its app", app: "not supported"},
 		"the setting isn't understood": {config: with(func(c *nvrtest.Config) { c.Notifications.XML = true }),
 			says: "no JSON", app: "unknown"},
 		"the right is missing": {config: app(), rights: nvrtest.Rights{Lacks: []string{"parameterConfig"}},

@@ -346,7 +346,7 @@ func (r *recorderCheck) alerts(ctx context.Context, rights []nvr.Right) {
 	_, err := r.client.Notifications(ctx)
 	switch {
 	case errors.Is(err, nvr.ErrUnsupported):
-		r.note("alerts", ResultOK, "can be paused here only; this firmware doesn't let its app be silenced")
+		r.note("alerts", ResultOK, "can be paused here only; this firmware can't silence its app")
 	case err != nil:
 		r.note("alerts", ResultUnknown, "can be paused here; whether also in the recorder's app isn't known: "+plain(err))
 	case may.Known && !may.Value:

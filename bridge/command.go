@@ -67,7 +67,7 @@ func (a action) power() bool {
 	return false
 }
 
-const knownActions = "retry_sign_in, pause_alerts, resume_alerts, check, plan, shutdown, reboot, power_cycle, power_on, cancel, drill, confirm_off, for cameras take_picture, and for the site automatic_shutdown and test_outage"
+const knownActions = "for a recorder retry_sign_in, pause_alerts, resume_alerts, check, plan, shutdown, reboot, power_cycle, power_on, cancel, drill and confirm_off, for a camera take_picture, for the site retry_sign_in, test_outage and automatic_shutdown"
 
 // target is what a command is for: a recorder or the site, and a camera or none.
 type target struct{ name, camera string }
@@ -171,7 +171,7 @@ func (g *gatekeeper) judge(now time.Time, t target, a action, payload []byte, re
 	switch {
 	case !a.known(t):
 		a = action(fmt.Sprintf("%.40s", string(a))) // a topic has room for 64 KiB of them
-		return refuse("unknown_action", fmt.Sprintf("%q is no action here; known: %s", string(a), knownActions))
+		return refuse("unknown_action", fmt.Sprintf("%q is no action here; there are %s", string(a), knownActions))
 	case retained:
 		return refuse("retained", "a retained command would be repeated at every connection; it was cleared, publish without RETAIN")
 	case len(payload) > maxCommand:
@@ -180,6 +180,9 @@ func (g *gatekeeper) judge(now time.Time, t target, a action, payload []byte, re
 	if payload[0] != '{' {
 		if word := string(payload); (word == plainPress || word == string(a)) && a != actionAutomatic {
 			return &verdict{EventType: verdictAccepted, Action: a}, envelope{}
+		}
+		if a == actionAutomatic {
+			return refuse("malformed", "send JSON with id, at and state")
 		}
 		return refuse("malformed", fmt.Sprintf("send %s, or JSON with id and at", plainPress))
 	}
@@ -254,7 +257,11 @@ func parseEnvelope(payload []byte) (envelope, error) {
 	}
 	d := json.NewDecoder(bytes.NewReader(payload))
 	d.DisallowUnknownFields()
-	if err := d.Decode(&e); err != nil {
+	var wrong *json.UnmarshalTypeError
+	switch err := d.Decode(&e); {
+	case errors.As(err, &wrong) && wrong.Field != "":
+		return e, fmt.Errorf("%.40s can't be a JSON %.40s", wrong.Field, wrong.Value)
+	case err != nil:
 		return e, fmt.Errorf("the JSON can't be read: %.100s", strings.TrimPrefix(err.Error(), "json: ")) // it may quote all of it
 	}
 	if _, err := d.Token(); !errors.Is(err, io.EOF) {

@@ -94,7 +94,7 @@ func (o *outage) endTest() {
 	}
 	text := []string{mains}
 	for _, k := range o.keepers {
-		text = append(text, k.cfg.Name+": "+t.says[k.cfg.Name])
+		text = append(text, k.cfg.Name+": "+strings.TrimSuffix(t.says[k.cfg.Name], "."))
 	}
 	o.testVerdict(t.testOutage, event, reason, strings.Join(text, "; "))
 	o.test, o.view.Test = outageTest{}, v

@@ -359,7 +359,7 @@ func (b *Bridge) bridgeValues() map[string]string {
 	}
 	if o := b.site.outage; o != nil {
 		if v := o.shown.get(); v.Needs {
-			reasons["mains"] = []reason{{"mains_source", v.Problem, "Look at the sensor, the UPS and its server; without them an outage isn't noticed."}}
+			reasons["mains"] = []reason{{"mains_source", v.Problem, "Look at the sensor, the UPS, its server and HIKBRIDGE_UPS_COMMAND: an outage may not be noticed, or the UPS not be switched off."}}
 		}
 	}
 	last, failedAt := payloadUnknown, time.Time{}

@@ -679,7 +679,7 @@ func TestAUPSOnBatteryWithoutItsChargeIsntBelievedAlone(t *testing.T) {
 				return
 			}
 			r.pass(time.Hour).isnt("lost", r.lost())
-			if text := r.problem(); text != "ups is on battery without telling its charge, or measures it: it isn't believed alone; only ups says that mains is lost" {
+			if text := r.problem(); text != "ups is on battery without telling its charge, or tests itself: it isn't believed alone; only ups says that mains is lost" {
 				t.Errorf("%q", text)
 			}
 			r.battery(1).exactly(lossAfter, "lost, as another one says so", r.lost)

@@ -122,7 +122,7 @@ func (s *Site) Problem() (text string, needs bool) {
 			all = append(all, name+" is silent")
 			needs = needs || s.after(x.silent, silentNeeds) || off && s.after(x.silent, silentOff)
 		case s.counts(x) && !s.believed(i):
-			all = append(all, name+" is on battery without telling its charge, or measures it: it isn't believed alone")
+			all = append(all, name+" is on battery without telling its charge, or tests itself: it isn't believed alone")
 		}
 	}
 	if s.after(s.differ, contradictFor) {

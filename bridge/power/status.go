@@ -260,16 +260,16 @@ func (m *Machine) planned(left []Finding) string {
 
 // wouldWait says what an outage would wait for, and for how long.
 func wouldWait(left []Finding) string {
-	until := "until shortly before the battery is empty"
+	until, told := "until shortly before the battery is empty", left[0]
 	for _, f := range left {
 		switch {
 		case f.Severity == Hard && f.ID != "drill":
-			return "an outage couldn't shut it down: " + f.Text + " " + f.Advice + more(left)
+			return "an outage couldn't shut it down: " + f.Text + more(left) + " " + f.Advice
 		case f.Severity == Hard:
-			until = "for a low battery"
+			until, told = "for a low battery", f
 		}
 	}
-	return "an outage would wait " + until + ": " + left[0].Text + " " + left[0].Advice + more(left)
+	return "an outage would wait " + until + ": " + told.Text + more(left) + " " + told.Advice
 }
 
 // Needs says why a person is needed, one word each, beside the reason of

@@ -40,7 +40,7 @@ func (r *reader) mains() (c bridge.MainsConfig) {
 		c.UPS, c.Server = name, server
 		if !ok {
 			r.wrong(upsVariable, "must be the UPS's name and its server, as in ups@192.0.2.5 or ups@nas.example.org:3493")
-		} else if err := c.Validate(); whole && err != nil {
+		} else if err := c.Validate(); whole && (!given || c.Password != "") && err != nil {
 			r.wrong(upsVariable, "can't be used: %v", err)
 		}
 	}
@@ -58,6 +58,13 @@ func (r *reader) mains() (c bridge.MainsConfig) {
 		r.mainsUnused()
 		return bridge.MainsConfig{}
 	}
+	if v.Topic == "" {
+		r.needs(mainsPrefix+"TOPIC", mainsPrefix+"PRESENT", mainsPrefix+"LOST", mainsPrefix+"ALL")
+	}
+	if v.UPS == "" {
+		r.needs(upsVariable, upsPrefix+"USERNAME", upsPrefix+"PASSWORD", upsPrefix+"PASSWORD_FILE",
+			mainsPrefix+"ALL", outagePrefix+"CHARGE", outagePrefix+"RETURN_CHARGE")
+	}
 	c.OnBattery = r.outageTime("AFTER", v.After)
 	c.Deadline = r.outageTime("DEADLINE", v.Deadline)
 	c.Charge = r.whole(outagePrefix+"CHARGE", v.Charge, 1, 99)
@@ -71,6 +78,15 @@ func (r *reader) mainsUnused() {
 	for _, d := range describe[mainsVariables](namespace) {
 		if r.env[d.Name] != "" {
 			r.wrong(d.Name, "has no effect, as nothing tells of mains; set %sTOPIC or %s, or remove it", mainsPrefix, upsVariable)
+		}
+	}
+}
+
+// needs refuses what has no effect without one of the sources.
+func (r *reader) needs(source string, names ...string) {
+	for _, name := range names {
+		if r.env[name] != "" {
+			r.wrong(name, "has no effect without %s; set that, or remove it", source)
 		}
 	}
 }

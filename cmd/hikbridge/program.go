@@ -156,7 +156,7 @@ func (p program) misconfigured(wrong []problem) int {
 	for _, w := range wrong {
 		fmt.Fprintln(p.stderr, w.Error())
 	}
-	fmt.Fprintln(p.stderr, "hint: correct them, then run `hikbridge check`: it tries broker and recorders, too")
+	fmt.Fprintln(p.stderr, "hint: correct them, then run `hikbridge check`: it tries broker, mains and recorders, too")
 	return exitUsage
 }
 

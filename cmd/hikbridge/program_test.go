@@ -182,7 +182,7 @@ HIKBRIDGE_NVR_URL: has no scheme; write http://192.0.2.10
 HIKBRIDGE_MQTT_URL: must not hold a user or password: move them to HIKBRIDGE_MQTT_USERNAME and HIKBRIDGE_MQTT_PASSWORD
 HIKBRIDGE_MTQT_PASSWORD: isn't known; did you mean HIKBRIDGE_MQTT_PASSWORD?
 HIKBRIDGE_STATE_DIR: ` + blocked + ` can't be made or isn't a directory: not a directory; make it for the user that runs hikbridge, or set another one
-` + "hint: correct them, then run `hikbridge check`: it tries broker and recorders, too\n"
+` + "hint: correct them, then run `hikbridge check`: it tries broker, mains and recorders, too\n"
 	if o.code != 2 || o.called != nil || o.out != "" || o.errors != want {
 		t.Errorf("code %d, called %v\n%s%s", o.code, o.called, o.out, o.errors)
 	}
