@@ -94,7 +94,7 @@ type mainsVariables struct {
 	All             string        `env:"MAINS_ALL" envDefault:"false" desc:"true: mains is lost only if topic and UPS both say so, as long as both say anything"`
 	After           string        `env:"OUTAGE_AFTER" envDefault:"5m" desc:"time on battery after which recorders are shut down"`
 	Charge          string        `env:"OUTAGE_CHARGE" envDefault:"50" desc:"charge of the UPS in percent at which they are shut down earlier"`
-	Deadline        string        `env:"OUTAGE_DEADLINE" envDefault:"10m" desc:"time on battery at which nothing holds a shutdown up that isn't dangerous, if the UPS tells no runtime"`
+	Deadline        string        `env:"OUTAGE_DEADLINE" envDefault:"10m" desc:"time on battery from which nothing but a dangerous finding, such as a firmware upgrade, holds a shutdown up, if the UPS tells no runtime"`
 	ReturnCharge    string        `env:"OUTAGE_RETURN_CHARGE" envDefault:"25" desc:"charge in percent from which recorders are switched on again; waited for half an hour at most"`
 	Parallel        string        `env:"OUTAGE_PARALLEL" envDefault:"2" desc:"recorders that are shut down at a time, in the order of HIKBRIDGE_NVRS; at low battery all"`
 }
