@@ -122,6 +122,11 @@ func TestCheckTellsWhatTheSourcesOfMainsSay(t *testing.T) {
 			change(h)
 		}
 	}
+	commands := func(command string) func(*home) {
+		return nut(func(h *home) {
+			h.config.Mains.Username, h.config.Mains.Password, h.config.Mains.Command = "monitor", "canary-u", command
+		})
+	}
 	for _, row := range []struct {
 		name                        string
 		prepare                     func(*home)
@@ -159,6 +164,13 @@ func TestCheckTellsWhatTheSourcesOfMainsSay(t *testing.T) {
 		{"no server", nut(func(h *home) { h.nut.Fault(bridgetest.NUTDown, "") }), "UPS ups", "failed", "can't be reached", "look at the NUT server", true},
 		{"a server that is silent", nut(func(h *home) { h.nut.Fault(bridgetest.NUTSilent, "") }), "UPS ups", "failed", "no answer in time", "look at the NUT server", true},
 		{"a dead driver", nut(func(h *home) { h.nut.Fault(bridgetest.NUTDriverDead, "GET") }), "UPS ups", "failed", "the driver of the UPS isn't connected", "", true},
+		{"a command that the UPS has", commands("shutdown.return"), "UPS command", "ok", "the UPS has shutdown.return", "", false},
+		{"a command that it doesn't have", commands("shutdown.reboot"), "UPS command", "failed",
+			"the UPS has no command shutdown.reboot; it has load.off, load.on, shutdown.return, shutdown.stayoff", "Correct HIKBRIDGE_UPS_COMMAND", true},
+		{"a user who isn't let in", func(h *home) {
+			commands("shutdown.return")(h)
+			h.nut.Fault(bridgetest.NUTDenied, "LIST")
+		}, "UPS command", "failed", "denied", "HIKBRIDGE_UPS_PASSWORD", true},
 		{"none", func(*home) {}, "topic home/mains", "", "", "", false},
 	} {
 		t.Run(row.name, func(t *testing.T) {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -92,6 +93,23 @@ func (r *Report) checkUPS(ctx context.Context, c MainsConfig) {
 	}
 	result, text, advice := judgeUPS(reading, c.Topic != "")
 	r.add(subjectMains, check, result, upsText(reading)+text, advice)
+	if c.Command != "" {
+		r.checkUPSCommand(ctx, client, c.Command)
+	}
+}
+
+// checkUPSCommand says whether the UPS has the command that it is to be told.
+func (r *Report) checkUPSCommand(ctx context.Context, client *ups.Client, command string) {
+	const check = "UPS command"
+	names, err := client.Commands(ctx)
+	switch {
+	case err != nil:
+		r.add(subjectMains, check, ResultFailed, err.Error(), "Look at HIKBRIDGE_UPS_USERNAME, HIKBRIDGE_UPS_PASSWORD and the NUT server.")
+	case !slices.Contains(names, command):
+		r.add(subjectMains, check, ResultFailed, noCommand(command, names), "Correct HIKBRIDGE_UPS_COMMAND, or remove it.")
+	default:
+		r.add(subjectMains, check, ResultOK, "the UPS has "+command+"; whether this user may give it isn't tried", "")
+	}
 }
 
 // upsAdvice names the UPSes that there are, if that is what was wrong.

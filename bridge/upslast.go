@@ -47,7 +47,7 @@ func (o *outage) checkCommand(ctx context.Context) {
 		case err == nil && slices.Contains(names, o.cfg.Command):
 			text = ""
 		case err == nil:
-			text = fmt.Sprintf("the UPS has no command %s; it has %s", o.cfg.Command, switching(names))
+			text = noCommand(o.cfg.Command, names)
 		case errors.Is(err, ups.ErrDenied):
 			text = err.Error()
 		}
@@ -66,13 +66,14 @@ func (o *outage) checkCommand(ctx context.Context) {
 	}
 }
 
-// switching are those of a UPS's commands that may switch its output.
-func switching(names []string) string {
+// noCommand says that the UPS hasn't this command, and which of its own may switch its
+// output.
+func noCommand(command string, names []string) string {
 	all := slices.DeleteFunc(slices.Clone(names), func(n string) bool {
 		return !strings.HasPrefix(n, "shutdown.") && !strings.HasPrefix(n, "load.")
 	})
 	if len(all) == 0 {
-		return "none that switches its output"
+		all = []string{"none that switches its output"}
 	}
-	return strings.Join(all, ", ")
+	return fmt.Sprintf("the UPS has no command %s; it has %s", command, clip(strings.Join(all, ", ")))
 }
