@@ -1741,7 +1741,7 @@ func TestATestOfAnOutageEndsBeforeTheRequest(t *testing.T) {
 		{"ready", nil, func(*power.Facts) {}, ""},
 		{"what isn't known holds no outage up", nil, unanswered, ""},
 		{"often holds no outage up", func(_ *power.Config, d *power.Memory) { d.Shutdowns = []time.Time{epoch, epoch} }, func(*power.Facts) {}, ""},
-		{"soft", nil, repairing, "an outage would wait until shortly before the battery is empty: A disk is being repaired. Wait until it has ended."},
+		{"soft", nil, repairing, "an outage would wait until its deadline: A disk is being repaired. Wait until it has ended."},
 		{"no drill", undrilled, func(*power.Facts) {}, "an outage would wait for a low battery: No drill was passed on this firmware. Do a shutdown drill while somebody is at the recorder."},
 		{"no drill, and soft", undrilled, repairing, "an outage would wait for a low battery: No drill was passed on this firmware. (and 1 more) Do a shutdown drill while somebody is at the recorder."},
 		{"hard", undrilled, upgrading, "an outage couldn't shut it down: A firmware upgrade runs. (and 1 more) Wait until it has ended."},

@@ -260,7 +260,7 @@ func (m *Machine) planned(left []Finding) string {
 
 // wouldWait says what an outage would wait for, and for how long.
 func wouldWait(left []Finding) string {
-	until, told := "until shortly before the battery is empty", left[0]
+	until, told := "until its deadline", left[0]
 	for _, f := range left {
 		switch {
 		case f.Severity == Hard && f.ID != "drill":
