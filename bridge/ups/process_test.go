@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"net"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -22,96 +21,43 @@ import (
 	"hikbridge/bridge/ups"
 )
 
-// upsd is a real server with all its files in one directory.
+// upsd is a real server.
 type upsd struct {
-	t       *testing.T
-	bin     string // where its programs are
-	dir     string
-	address string
-	servers map[string]*exec.Cmd // those that run, by their program and UPS
+	*bridgetest.Upsd
+	t *testing.T
 }
 
-// startUpsd starts a server with one UPS. Its user bridge may give all commands, poor
-// may give none.
 func startUpsd(t *testing.T) *upsd {
 	t.Helper()
-	// Not from PATH: there Debian has a script that asks /etc/nut whether it may run.
-	places := []string{"/lib/nut", "/usr/lib/nut", "/usr/libexec/nut"}
-	i := slices.IndexFunc(places, func(p string) bool {
-		_, err := exec.LookPath(filepath.Join(p, "upsd"))
-		return err == nil
-	})
-	if i < 0 {
-		t.Skip("no upsd: install the distribution's nut-server package to run this test")
+	u, err := bridgetest.NewUpsd(canary)
+	if errors.Is(err, bridgetest.ErrNoUpsd) {
+		t.Skip(err)
 	}
-	// Not the test's own directory: the path of a socket may have about 100 bytes.
-	dir, err := os.MkdirTemp("", "nut")
 	if err != nil {
 		t.Fatal(err)
 	}
-	u := &upsd{t: t, bin: places[i], dir: dir, servers: map[string]*exec.Cmd{}}
-	t.Cleanup(func() {
-		for name := range u.servers {
-			u.kill(name)
-		}
-		_ = os.RemoveAll(dir)
-	})
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	u.address = l.Addr().String()
-	_, port, _ := net.SplitHostPort(u.address)
-	_ = l.Close()
-	u.write("ups.conf", "maxretry = 1", "pollinterval = 1", "[ups]", "driver = dummy-ups", "mode = dummy-loop", "port = "+filepath.Join(dir, "ups.seq"))
-	u.write("upsd.conf", "LISTEN 127.0.0.1 "+port, "STATEPATH "+dir, "MAXAGE 3")
-	password := strings.NewReplacer(`\`, `\\`, `"`, `\"`, "#", `\#`).Replace(canary)
-	u.write("upsd.users", "[bridge]", `password = "`+password+`"`, "instcmds = ALL", "[poor]", "password = poor")
-	u.status("OL")
-	u.run("upsd", "-F")
-	return u
-}
-
-// write replaces a file at once, so that nobody reads half of it.
-func (u *upsd) write(name string, lines ...string) {
-	u.t.Helper()
-	file := filepath.Join(u.dir, name)
-	err := os.WriteFile(file+".new", []byte(strings.Join(lines, "\n")+"\n"), 0o600)
-	if err = errors.Join(err, os.Rename(file+".new", file)); err != nil {
-		u.t.Fatal(err)
-	}
+	t.Cleanup(u.Close)
+	return &upsd{u, t}
 }
 
 // status lets the dummy UPS say it from its next look at the file on.
 func (u *upsd) status(words string) {
-	u.write("ups.seq", "ups.status: "+words, "battery.charge: 88", "battery.runtime: 0777")
-}
-
-// run starts one of NUT's programs.
-func (u *upsd) run(name string, args ...string) {
 	u.t.Helper()
-	if os.Geteuid() == 0 {
-		args = append(args, "-u", "root") // instead of a user who doesn't own the directory
-	}
-	cmd := exec.Command(filepath.Join(u.bin, name), args...)
-	cmd.Env = append(os.Environ(), "NUT_CONFPATH="+u.dir, "NUT_STATEPATH="+u.dir, "NUT_ALTPIDPATH="+u.dir)
-	if err := cmd.Start(); err != nil {
+	if err := u.Status(words, "battery.charge: 88", "battery.runtime: 0777"); err != nil {
 		u.t.Fatal(err)
 	}
-	u.servers[name] = cmd
 }
 
-func (u *upsd) runDriver() { u.run("dummy-ups", "-a", "ups", "-F") }
-
-func (u *upsd) kill(name string) {
-	_ = u.servers[name].Process.Kill()
-	_ = u.servers[name].Wait()
-	delete(u.servers, name)
-}
-
-func (u *upsd) signal(name string, s os.Signal) {
+func (u *upsd) run(program string) {
 	u.t.Helper()
-	if err := u.servers[name].Process.Signal(s); err != nil {
+	if err := u.Run(program); err != nil {
+		u.t.Fatal(err)
+	}
+}
+
+func (u *upsd) signal(program string, s os.Signal) {
+	u.t.Helper()
+	if err := u.Signal(program, s); err != nil {
 		u.t.Fatal(err)
 	}
 }
@@ -119,7 +65,7 @@ func (u *upsd) signal(name string, s os.Signal) {
 // client is one with the right password, unless it is changed.
 func (u *upsd) client(change func(*ups.Config)) *ups.Client {
 	u.t.Helper()
-	config := ups.Config{Address: u.address, UPS: "ups", Username: "bridge", Password: canary}
+	config := ups.Config{Address: u.Address, UPS: "ups", Username: "bridge", Password: canary}
 	if change != nil {
 		change(&config)
 	}
@@ -162,7 +108,7 @@ func within(t *testing.T, limit time.Duration, what string, ok func() bool) {
 func TestUpsdThroughAnOutage(t *testing.T) {
 	t.Parallel()
 	u := startUpsd(t)
-	u.runDriver()
+	u.run(bridgetest.UpsdDriver)
 	ctx, stop := context.WithCancel(t.Context())
 	var news latest
 	var watching sync.WaitGroup
@@ -197,22 +143,22 @@ func TestUpsdThroughAnOutage(t *testing.T) {
 	reads("OB DISCHRG", ups.OnBattery)
 	u.status("OB LB")
 	reads("OB LB", ups.OnBattery)
-	u.signal("dummy-ups", syscall.SIGSTOP)
+	u.signal(bridgetest.UpsdDriver, syscall.SIGSTOP)
 	fails("the driver doesn't answer", ups.ErrStale)
-	u.signal("dummy-ups", syscall.SIGCONT)
+	u.signal(bridgetest.UpsdDriver, syscall.SIGCONT)
 	reads("OB LB", ups.OnBattery)
-	u.kill("dummy-ups")
+	u.Kill(bridgetest.UpsdDriver)
 	fails("the driver is dead", ups.ErrDriver)
 	u.status("OL CHRG")
-	u.runDriver()
+	u.run(bridgetest.UpsdDriver)
 	reads("OL CHRG", ups.OnLine)
-	u.kill("upsd")
+	u.Kill(bridgetest.UpsdServer)
 	fails("upsd is killed", ups.ErrUnreachable)
-	u.run("upsd", "-F")
+	u.run(bridgetest.UpsdServer)
 	reads("OL CHRG", ups.OnLine)
-	u.signal("upsd", syscall.SIGSTOP)
+	u.signal(bridgetest.UpsdServer, syscall.SIGSTOP)
 	fails("upsd is frozen", ups.ErrLate)
-	u.signal("upsd", syscall.SIGCONT)
+	u.signal(bridgetest.UpsdServer, syscall.SIGCONT)
 	reads("OL CHRG", ups.OnLine)
 
 	_, err := u.client(func(c *ups.Config) { c.UPS = "rack" }).Read(t.Context())
@@ -228,7 +174,7 @@ func TestUpsdThroughAnOutage(t *testing.T) {
 	if !errors.As(err, &said) || said.Code != "UNKNOWN" {
 		t.Errorf("the driver says %v", err)
 	}
-	u.kill("dummy-ups")
+	u.Kill(bridgetest.UpsdDriver)
 	within(t, 10*time.Second, "a command without a driver is refused", func() bool {
 		o, err := u.client(nil).InstantCommand(t.Context(), "load.off", "", nil)
 		return o == ups.OutcomeRefused && errors.Is(err, ups.ErrDriver)
@@ -245,7 +191,7 @@ type driver struct {
 // startDriver starts one with two commands.
 func (u *upsd) startDriver() *driver {
 	u.t.Helper()
-	l, err := net.Listen("unix", filepath.Join(u.dir, "dummy-ups-ups"))
+	l, err := net.Listen("unix", filepath.Join(u.Dir, "dummy-ups-ups"))
 	if err != nil {
 		u.t.Fatal(err)
 	}
@@ -389,7 +335,7 @@ func TestTheSimulatedServerAnswersAsUpsd(t *testing.T) {
 		{`PASSWORD "a\#b"`},
 		{"USERNAME a b", "PASSWORD"},
 	} {
-		want, got := talk(t, u.address, lines), talk(t, l.Addr().String(), lines)
+		want, got := talk(t, u.Address, lines), talk(t, l.Addr().String(), lines)
 		for i, line := range lines {
 			if got[i] != want[i] {
 				t.Errorf("%q in %q: upsd says %q, the simulation %q", line, lines, want[i], got[i])
@@ -397,7 +343,7 @@ func TestTheSimulatedServerAnswersAsUpsd(t *testing.T) {
 		}
 	}
 	tracked := append(slices.Clone(login), "SET TRACKING ON", "INSTCMD ups load.off")
-	for _, address := range []string{u.address, l.Addr().String()} {
+	for _, address := range []string{u.Address, l.Addr().String()} {
 		if got := talk(t, address, tracked)[3]; len(strings.Fields(got)) != 3 || !strings.HasPrefix(got, "OK TRACKING ") {
 			t.Errorf("%s says %q", address, got)
 		}
