@@ -206,6 +206,8 @@ func (h *home) safeAfterShutdown() {
 
 func (h *home) journal() string { return filepath.Join(h.state, "power-nvr.journal") }
 
+func (h *home) outageJournal() string { return filepath.Join(h.state, "outage.journal") }
+
 // puts counts the requests to shut down or to restart that arrived.
 func (h *home) puts() int { return len(h.requested()) }
 

@@ -34,9 +34,8 @@ const mostRecords = 13
 // Mosquitto, in real time. Each test is a home of its own, and as all of them wait
 // most of the time, all run at once: in 4 minutes.
 func TestPowerAsProcesses(t *testing.T) {
+	t.Parallel()
 	newNetns(t) // skipped at once where there can't be any
-	binary := build(t, "hikbridge/cmd/hikbridge")
-	broker, _ := mosquitto(t)
 	tests := map[string]func(*testing.T, homeSetup){
 		"a shutdown is proven and cut, and power brings it back":  shutDownWithMeter,
 		"a shutdown without a plug is presumed":                   shutDownWithoutPlug,
@@ -52,6 +51,14 @@ func TestPowerAsProcesses(t *testing.T) {
 	for n := 1; n <= mostRecords; n++ {
 		tests[fmt.Sprintf("SIGKILL at record %02d", n)] = func(t *testing.T, s homeSetup) { killAtRecord(t, s, n) }
 	}
+	inHomes(t, tests)
+}
+
+// inHomes runs tests, all at once and each in a home of its own.
+func inHomes(t *testing.T, tests map[string]func(*testing.T, homeSetup)) {
+	t.Helper()
+	binary := build(t, "hikbridge/cmd/hikbridge")
+	broker, _ := mosquitto(t)
 	var all sync.WaitGroup
 	number := 0
 	for name, test := range tests {
@@ -265,20 +272,10 @@ func killUnanswered(t *testing.T, s homeSetup) {
 func (h *home) killAndRecover() {
 	t := h.t
 	t.Helper()
-	killed, state := time.Now(), h.value("power_state")
-	h.kill()
-	eventually(t, 10*time.Second, "safe is off", func() bool { return !h.safe() })
-	safeOff := time.Since(killed)
-	time.Sleep(3 * time.Second)
-	for _, c := range h.plug.Offs() {
-		if c.At.After(killed.Add(200 * time.Millisecond)) {
-			t.Errorf("an OFF arrived %v after the kill", c.At.Sub(killed))
-		}
-	}
+	state := h.value("power_state")
+	h.killForAWhile()
 	before, intended := h.puts(), h.recorded("intent: ")
-	again := time.Now()
-	h.run()
-	eventually(t, 20*time.Second, "the bridge is back", func() bool { return !h.said("OFF", again).IsZero() && h.online() })
+	again := h.startAgain()
 	h.settles()
 	if on := h.said("ON", again); !on.IsZero() && on.Sub(again) < proofTakes {
 		t.Errorf("safe %v after the start; a proof takes %v%s", on.Sub(again), proofTakes, h.tale())
@@ -290,8 +287,34 @@ func (h *home) killAndRecover() {
 		t.Errorf("%d requests after the start, the first after %v: repeated from memory%s", puts-before, h.putSince(again), h.tale())
 	}
 	h.check()
-	t.Logf("killed in %s, safe off %v later, %d+%d requests, %d OFFs, running %v after the start: %s", state, safeOff.Round(time.Millisecond),
+	t.Logf("killed in %s, %d+%d requests, %d OFFs, running %v after the start: %s", state,
 		before, h.puts()-before, len(h.plug.Offs()), time.Since(again).Round(time.Second), h.states())
+}
+
+// killForAWhile kills the bridge and looks for 3 s at what stands at Home Assistant and
+// arrives at the plug.
+func (h *home) killForAWhile() {
+	t := h.t
+	t.Helper()
+	killed := time.Now()
+	h.kill()
+	eventually(t, 10*time.Second, "safe is off", func() bool { return !h.safe() })
+	t.Logf("safe off %v after the kill", time.Since(killed).Round(time.Millisecond))
+	time.Sleep(3 * time.Second)
+	for _, c := range h.plug.Offs() {
+		if c.At.After(killed.Add(200 * time.Millisecond)) {
+			t.Errorf("an OFF arrived %v after the kill", c.At.Sub(killed))
+		}
+	}
+}
+
+// startAgain starts a bridge that was killed, and gives the moment.
+func (h *home) startAgain() time.Time {
+	h.t.Helper()
+	again := time.Now()
+	h.run()
+	eventually(h.t, 20*time.Second, "the bridge is back", func() bool { return !h.said("OFF", again).IsZero() && h.online() })
+	return again
 }
 
 // killInSafe kills the bridge while Home Assistant shows that power may be cut.
@@ -316,16 +339,13 @@ func killInSafe(t *testing.T, s homeSetup) {
 	h.check()
 }
 
-// waitForRecord waits until the journal holds n records, or no more are expected.
+// waitForRecord waits until recorder's and outage's journal together hold n records, or
+// no more are expected.
 func (h *home) waitForRecord(n int, over func() bool) (have int) {
 	h.t.Helper()
-	for deadline := time.Now().Add(4 * time.Minute); ; time.Sleep(5 * time.Millisecond) {
+	for deadline := time.Now().Add(7 * time.Minute); ; time.Sleep(5 * time.Millisecond) {
 		ended := over()
-		found, err := journal.Read(h.journal())
-		if err != nil && !errors.Is(err, fs.ErrNotExist) {
-			h.t.Fatal(err)
-		}
-		if have = len(found.Records); have >= n || ended {
+		if have = len(h.records(h.journal())) + len(h.records(h.outageJournal())); have >= n || ended {
 			return have
 		}
 		if time.Now().After(deadline) {
@@ -334,14 +354,20 @@ func (h *home) waitForRecord(n int, over func() bool) (have int) {
 	}
 }
 
-// recorded says whether a word stands in the journal.
-func (h *home) recorded(word string) bool {
+// records are those of a journal, if there is one.
+func (h *home) records(path string) [][]byte {
 	h.t.Helper()
-	found, err := journal.Read(h.journal())
-	if err != nil {
+	found, err := journal.Read(path)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		h.t.Fatal(err)
 	}
-	return slices.ContainsFunc(found.Records, func(r []byte) bool { return bytes.Contains(r, []byte(word)) })
+	return found.Records
+}
+
+// recorded says whether a word stands in the recorder's journal.
+func (h *home) recorded(word string) bool {
+	h.t.Helper()
+	return slices.ContainsFunc(h.records(h.journal()), func(r []byte) bool { return bytes.Contains(r, []byte(word)) })
 }
 
 // settles waits until the recorder runs again and is verified.
