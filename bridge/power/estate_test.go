@@ -294,6 +294,7 @@ func (h *household) loses() {
 		return
 	}
 	why := "other"
+	needs := time.Minute + h.plan.down + h.plan.flush + h.plan.latency*3
 	switch told := e.t - h.turn; {
 	case e.down:
 		why = "the program was down"
@@ -301,7 +302,7 @@ func (h *household) loses() {
 		why = "automatic off"
 	case h.told.Outage == 0 || h.turn < 0:
 		why = "it wasn't asked for"
-	case told < time.Minute+h.plan.down+h.plan.flush+h.plan.latency*3:
+	case told < needs:
 		why = "too late"
 	case !h.willing() || h.plan.answer != "ok" || !h.calm:
 		why = "it couldn't"
@@ -309,7 +310,7 @@ func (h *household) loses() {
 		why = "it stood elsewhere, as booting"
 	case h.seenAt["put"] > 0:
 		why = "it was asked, and came back or asked before"
-	case h.blocked():
+	case h.blocked() || h.asked < 0 || e.t-h.asked < needs: // until lately, or mains was back for a moment
 		why = "a finding"
 	default:
 		e.fail("%s is %s when the battery is empty, %v after its turn", h.name, h.rec.phase, told)

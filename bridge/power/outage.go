@@ -251,20 +251,22 @@ func (s *Site) saying() []string {
 	return all
 }
 
-// joined says that mains is gone, and that it is there; neither if it isn't known.
+// joined says that mains is gone, and that it is there; neither if it isn't known. A word
+// of before a restart doesn't stand against a source that speaks.
 func (s *Site) joined() (gone, there bool) {
 	var fresh, stale bool
 	silent := true // for so long that mains is taken to be there
-	for i, x := range s.sources {
+	for _, x := range s.sources {
 		silent = silent && s.after(x.silent, silentRestore)
+		there = there || x.supply == OnMains && s.speaks(x)
+	}
+	for i, x := range s.sources {
 		switch {
 		case !x.stale.never() && !s.after(x.stale, staleFor):
 			stale = true
-		case s.counts(x) && s.believed(i):
+		case s.counts(x) && s.believed(i) && (x.stale.never() || !there):
 			gone = true
 			fresh = fresh || x.silent.never()
-		case x.supply == OnMains && s.speaks(x):
-			there = true
 		}
 	}
 	begins := !s.d.Lost && s.lostAt.never()

@@ -218,22 +218,23 @@ func (o *oracle) decide(wall time.Time) {
 
 // sources joins them.
 func (o *oracle) sources() (gone, there bool) {
-	n := 0
+	n, mains := 0, false
 	for _, w := range o.words {
 		if w.battery() {
 			n++
 		}
+		mains = mains || w.supply == power.OnMains && w.silent < 60
 	}
-	speaking, mains, waiting, silence := false, false, false, true
+	speaking, waiting, silence := false, false, true
 	for i, w := range o.words {
 		silence = silence && w.silent >= 2*60*60 // "2 h: restore"
-		mains = mains || w.supply == power.OnMains && w.silent < 60
 		if w.old >= 0 && w.old < 10*60 {
 			waiting = true
 			continue
 		}
 		alone := o.cfg.Sources[i].Battery && (w.charge == untold || w.calibrating) && !w.low && w.old < 0 && n == 1
-		if w.battery() && !alone {
+		outdone := w.old >= 0 && mains // a word of before the start stands against nobody who speaks
+		if w.battery() && !alone && !outdone {
 			gone = true
 			speaking = speaking || w.silent < 0
 		}

@@ -975,6 +975,26 @@ func TestAnOutageThatShutsNothingDownIsntCounted(t *testing.T) {
 	}
 }
 
+func TestAWordOfBeforeTheStartDoesNotStandAgainstASourceThatSpeaks(t *testing.T) {
+	// On record: the sensor said so last, and is silent from then on.
+	r := onSite(t, sensor, ups).calm()
+	r.battery(0).pass(time.Minute).restart(time.Hour).mains(1, charge(80)).pass(13 * time.Minute)
+	r.isnt("lost", r.lost())
+	r.is("told of mains", r.told(0).Stable)
+	r.isnt("asked", r.told(0).Outage != 0)
+	// Nobody else speaks: it counts on.
+	r = onSite(t, sensor, ups).calm()
+	r.battery(0).pass(time.Minute).restart(time.Hour).pass(11 * time.Minute)
+	r.is("lost", r.lost())
+	// Retained by the broker, and an outage doesn't begin.
+	r = onSite(t, sensor, ups)
+	r.tell(power.Heard{Supply: power.OnBattery, Retained: true}).mains(1, charge(80)).pass(time.Hour)
+	r.isnt("lost", r.lost())
+	// What is said now counts, whatever the other says.
+	r.battery(0).pass(time.Minute)
+	r.is("lost", r.lost())
+}
+
 func TestTheLimitOutlivesARestart(t *testing.T) {
 	const day = 24 * time.Hour
 	for _, row := range []struct {
