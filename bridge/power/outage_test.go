@@ -329,6 +329,19 @@ func TestAnOutageHasItsNumberAlsoWhereARecordIsMissing(t *testing.T) {
 	}
 }
 
+func TestARecorderThatWasRemovedDoesntComeBack(t *testing.T) {
+	r := onSite(t, sensor).calm()
+	r.battery(0, charge(50)).pass(lossAfter).shuts().mains(0).pass(time.Hour)
+	if got := r.s.Status(); !strings.Contains(got, "recorders come back") {
+		t.Errorf("before: %s", got)
+	}
+	r.cfg.Recorders = []string{"another"}
+	r.restart(time.Minute).calm()
+	if got := r.s.Status(); got != "Mains is there." {
+		t.Errorf("afterwards: %s", got)
+	}
+}
+
 // A clock that is behind makes no number that was there before.
 func TestAnOutageWithAClockThatIsBehindHasItsOwnNumber(t *testing.T) {
 	r := onSite(t, sensor).calm()

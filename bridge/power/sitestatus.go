@@ -49,7 +49,7 @@ func (s *Site) sentence() string {
 		return "Mains is gone, as " + strings.Join(s.saying(), ", ") + " said; that counts after 10 s."
 	case s.good.never():
 		return "It isn't known whether mains is there."
-	case !slices.ContainsFunc(s.d.Stopped, Stopped.waits):
+	case !slices.ContainsFunc(s.d.Stopped, s.waits):
 		return "Mains is there."
 	case !s.after(s.good, stableFor):
 		return "Mains is back. Recorders come back once it has been there for 2 minutes, at " + s.good.plus(stableFor).Wall.Format("15:04:05") + "."
@@ -63,8 +63,11 @@ func (s *Site) sentence() string {
 	return "Mains is back, and recorders come back."
 }
 
-// waits says that it is to come back, and hasn't begun to.
-func (x Stopped) waits() bool { return x.State == Confirming || stand{state: x.State}.down() }
+// waits says that it is to come back, and hasn't begun to. Nobody brings back one that
+// was removed or renamed.
+func (s *Site) waits(x Stopped) bool {
+	return slices.Contains(s.cfg.Recorders, x.Recorder) && (x.State == Confirming || stand{state: x.State}.down())
+}
 
 // Why says, for the log book, since when mains is lost, who said so and what asks for a
 // shutdown; empty while nothing does.
