@@ -108,7 +108,10 @@ func newBridge(c Config) (*Bridge, error) {
 	if broker.Subscribe, err = plugTopics(c, broker.Subscribe); err != nil {
 		return nil, err
 	}
-	if topic := c.Mains.Topic; topic != "" && !slices.Contains(broker.Subscribe, topic) {
+	if topic := c.Mains.Topic; topic != "" {
+		if slices.Contains(broker.Subscribe, topic) {
+			return nil, fmt.Errorf("mains: %s is a topic of a recorder's plug or of the bridge: switching the plug off would look like an outage; name that of another source", topic)
+		}
 		broker.Subscribe = append(broker.Subscribe, topic)
 	}
 	client, err := mqtt.New(broker)
@@ -393,7 +396,7 @@ func (b *Bridge) aboutOutages(v *verdict, on bool) {
 func (b *Bridge) arrived(m mqtt.Incoming) (taken bool) {
 	if o := b.site.outage; o != nil && m.Topic == o.cfg.Topic {
 		o.hearTopic(m)
-		taken = true // a plug's report may tell of mains, too
+		return true
 	}
 	if keepers, ok := b.plugs[m.Topic]; ok {
 		for _, k := range keepers {
@@ -402,7 +405,7 @@ func (b *Bridge) arrived(m mqtt.Incoming) (taken bool) {
 		return true
 	}
 	if !strings.HasSuffix(m.Topic, "/"+string(power.Cancel)) {
-		return taken
+		return false
 	}
 	select {
 	case b.urgent <- m:

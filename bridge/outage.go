@@ -343,6 +343,9 @@ func (o *outage) show() {
 	}
 	m := o.rule.Memory()
 	v.Manual, v.Last, v.Ended, v.Stopped = m.Manual, m.Since, m.Ended, m.Stopped
+	if v.Problem != o.view.Problem {
+		o.log.Warn("sources of mains", keyReason, or(v.Problem, "all of them are well again"))
+	}
 	o.view = v
 	o.shown.set(v)
 }
@@ -350,9 +353,11 @@ func (o *outage) show() {
 // values are what the bridge's device shows of mains, by key. What isn't known has
 // no value.
 func (v outageView) values(all map[string]value) {
+	mains := value{payloadUnknown, map[string]any{"status": v.Status}}
 	if v.Known {
-		all[discovery.KeyMains] = value{onOff(!v.Lost), map[string]any{"status": v.Status}}
+		mains.state = onOff(!v.Lost)
 	}
+	all[discovery.KeyMains] = mains
 	all[discovery.KeyMainsProblem] = value{onOff(v.Problem != ""), map[string]any{"problem": v.Problem}}
 	all[discovery.KeyAutomaticShutdown] = value{state: onOff(!v.Manual)}
 	if !v.Planned.IsZero() {
@@ -362,7 +367,7 @@ func (v outageView) values(all map[string]value) {
 		all[discovery.KeyLastOutage] = value{timestamp(v.Last), v.lastOutage()}
 	}
 	if v.Test.Result != "" {
-		all[discovery.KeyOutageTest] = value{v.Test.Result, map[string]any{"at": timestamp(v.Test.At), "mains": v.Test.Mains, "recorders": v.Test.Recorders}}
+		all[discovery.KeyOutageTest] = value{v.Test.Result, v.Test.told()}
 	}
 	if c := v.Battery.Charge; c.Known {
 		all[discovery.KeyUPSCharge] = value{state: strconv.Itoa(int(c.Value))}

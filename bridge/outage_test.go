@@ -510,6 +510,31 @@ func TestADiskThatHangsHoldsNoOutageUp(t *testing.T) {
 	})
 }
 
+func TestThePlugOfARecorderIsNoSourceOfMains(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHome(t, homeSetup{})
+		h.stop()
+		h.config.Mains = bridge.MainsConfig{Topic: "stat/garage_plug/POWER", Present: "on", Lost: "off"}
+		h.config.StateDir = t.TempDir()
+		if _, err := bridge.New(h.config); err == nil || !strings.Contains(err.Error(), "would look like an outage") {
+			t.Errorf("%v", err)
+		}
+	})
+}
+
+func TestMainsThatIsNotKnownIsSaid(t *testing.T) {
+	darkHome(t, homeSetup{}, nil, func(t *testing.T, h *home) {
+		h.mains("unavailable")
+		time.Sleep(2 * time.Minute)
+		h.expect("silent", map[string]string{"hikbridge/bridge/mains": "None"})
+		h.says("status", h.site("mains/attributes"), "It isn't known whether mains is there.")
+		h.says("log", fmt.Sprint(h.log), `msg="sources of mains" reason="home/mains is silent"`)
+		h.mains("on")
+		time.Sleep(time.Second)
+		h.says("log", fmt.Sprint(h.log), "all of them are well again")
+	})
+}
+
 func TestWhomAnOutageHasShutDown(t *testing.T) {
 	darkHome(t, homeSetup{}, nil, func(t *testing.T, h *home) {
 		lost := time.Now()

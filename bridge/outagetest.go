@@ -42,6 +42,15 @@ type testView struct {
 	Recorders map[string]string
 }
 
+// told are the attributes of a test, which while it runs is only when it began.
+func (v testView) told() map[string]any {
+	a := map[string]any{"at": timestamp(v.At)}
+	if v.Recorders != nil {
+		a["mains"], a["recorders"] = v.Mains, v.Recorders
+	}
+	return a
+}
+
 func (o *outage) beginTest(t testOutage) {
 	if o.test.runs() {
 		o.testVerdict(t, outcomeFailed, "busy", "a test runs already; its result follows")
@@ -104,10 +113,9 @@ func (o *outage) endTest() {
 // sources says how mains is, and whether an outage would be noticed and acted on.
 func (o *outage) sources() (text string, ok bool) {
 	_, known := o.rule.Lost()
-	problem, _ := o.rule.Problem()
 	switch {
-	case problem != "":
-		return problem, false
+	case o.view.Problem != "":
+		return o.view.Problem, false
 	case !known:
 		return "no source has said yet whether mains is there", false
 	case o.rule.Memory().Manual:
