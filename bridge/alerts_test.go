@@ -363,6 +363,25 @@ func TestARenamedRecorderGetsItsNotificationsBack(t *testing.T) {
 	}
 }
 
+func TestThatARemovedRecorderIsStillPausedInItsAppIsTold(t *testing.T) {
+	for _, left := range []bool{false, true} {
+		alertsWorld(t, app(), func(t *testing.T, w *world, r *nvrtest.Recorder) {
+			w.order("pause_alerts", "")
+			if left {
+				r.Fail(nvrtest.Fault{NoAnswer: true})
+			}
+			w.stop()
+			w.config.Recorders = nil
+			w.add("barn", nvrtest.Config{})
+			w.start()
+			time.Sleep(2 * time.Minute)
+			if told := strings.Contains(w.log.String(), "still paused in its app: switch them on there\" recorder=garage"); told != left {
+				t.Errorf("left %v, told %v", left, told)
+			}
+		})
+	}
+}
+
 // dying lets a bridge die at a certain request to the recorder: before it leaves, or
 // when the recorder has it and the answer hasn't come.
 type dying struct {

@@ -7,6 +7,7 @@ import (
 	"os"
 	"time"
 
+	"hikbridge/bridge/journal"
 	"hikbridge/discovery"
 	"hikbridge/mqtt"
 )
@@ -38,6 +39,9 @@ func (b *Bridge) sweep(ctx context.Context) {
 			continue
 		}
 		b.site.cfg.Log.Info("former recorder cleared", keyRecorder, name, keyCount, report.Documents+report.Topics)
+		if kept, err := journal.Read(pauseJournalPath(b.site.cfg.StateDir, name)); !renamed && err == nil && len(kept.Records) > 0 {
+			b.site.cfg.Log.Error("notifications of a former recorder are still paused in its app: switch them on there", keyRecorder, name)
+		}
 		b.site.ids.forget(name)
 	}
 }
