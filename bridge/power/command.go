@@ -158,7 +158,7 @@ func (m *Machine) envelope(c Command) (fresh, judged bool) {
 func (m *Machine) request(c Command) {
 	still := m.is(StillOn)
 	switch {
-	case m.observing() && !c.Action.harmless():
+	case m.observing() && (!c.Action.harmless() || c.Action == TestOutage): // no outage would shut it down
 		m.refuse(c, "observing", m.observingBecause())
 	case m.d.State == Running || still:
 		if c.Action == Drill && !m.now.within(m.checked, freshCheck) {

@@ -1290,6 +1290,7 @@ func TestRequestsAreRefusedWhereNothingCanBegin(t *testing.T) {
 		{power.Attention, power.JournalDamaged, func(_ *power.Config, d *power.Memory) { d.Number = 1 << 61 }, power.Plan, power.Declined, "journal_damaged"},
 		{power.Running, "", crashLoop, power.Shutdown, power.Declined, "observing"},
 		{power.Running, "", crashLoop, power.Reboot, power.Declined, "observing"},
+		{power.Running, "", crashLoop, power.TestOutage, power.Declined, "observing"},
 		{power.Running, "", crashLoop, power.Check, "", ""},
 		{power.Running, "", crashLoop, power.Plan, "", ""},
 	} {
