@@ -21,7 +21,6 @@ const nutPW = "canary-nut-4Kd"
 type lastly struct {
 	*home
 	shed *home
-	told []time.Time // when the UPS was
 }
 
 func upsLast(t *testing.T, made func(*bridge.Bridge), before func(*lastly, *bridgetest.NUTConfig), test func(*testing.T, *lastly)) {
@@ -30,10 +29,7 @@ func upsLast(t *testing.T, made func(*bridge.Bridge), before func(*lastly, *brid
 		x := &lastly{}
 		x.home = newHomeAs(t, homeSetup{made: made, power: keepsOn}, func(h *home) {
 			x.home, x.shed = h, h.second("shed")
-			c := bridgetest.NUTConfig{User: "hikbridge", Password: nutPW, OnCommand: func(string, string) string {
-				x.told = append(x.told, time.Now())
-				return ""
-			}}
+			c := bridgetest.NUTConfig{User: "hikbridge", Password: nutPW}
 			h.config.Mains = bridge.MainsConfig{UPS: "ups", Server: "192.0.2.5", Username: "hikbridge", Password: nutPW, Command: "shutdown.return"}
 			if before != nil {
 				before(x, &c)
@@ -80,7 +76,7 @@ func TestTheUPSIsSwitchedOffLast(t *testing.T) {
 	upsLast(t, nil, nil, func(t *testing.T, x *lastly) {
 		x.expect("before", map[string]string{"hikbridge/bridge/mains_source_problem": "OFF"})
 		x.dark()
-		x.waits("command", 10*time.Minute, func() bool { return len(x.told) > 0 })
+		x.waits("command", 10*time.Minute, func() bool { return len(x.nut.Commands()) > 0 })
 		x.expect("when it is told", map[string]string{"hikbridge/garage/power_state": "safe", "hikbridge/shed/power_state": "safe"})
 		if c := x.nut.Commands()[0]; c.Command != "shutdown.return" || c.Argument != "" || !c.Taken {
 			t.Errorf("%+v", c)
@@ -105,7 +101,7 @@ func TestTheUPSIsSwitchedOffLast(t *testing.T) {
 func TestOneThatReturnsAfterTheUPSWasToldDidntComeBackByItself(t *testing.T) {
 	upsLast(t, nil, nil, func(t *testing.T, x *lastly) {
 		x.dark()
-		x.waits("command", 10*time.Minute, func() bool { return len(x.told) > 0 })
+		x.waits("command", 10*time.Minute, func() bool { return len(x.nut.Commands()) > 0 })
 		time.Sleep(time.Second)
 		x.comesAlive()
 		x.at("garage", "booting", 5*time.Second)
@@ -119,7 +115,7 @@ func TestOneThatReturnsAfterTheUPSWasToldDidntComeBackByItself(t *testing.T) {
 func TestMainsThatIsBackBeforeTheUPSSwitchesOff(t *testing.T) {
 	upsLast(t, nil, nil, func(t *testing.T, x *lastly) {
 		x.dark()
-		x.waits("command", 10*time.Minute, func() bool { return len(x.told) > 0 })
+		x.waits("command", 10*time.Minute, func() bool { return len(x.nut.Commands()) > 0 })
 		x.nut.Status("OL")
 		time.Sleep(time.Minute)
 		x.feedAll(false)
@@ -208,13 +204,13 @@ func TestARestartBeforeTheOutcomeProvesAllAgain(t *testing.T) {
 	upsLast(t, nil, nil, func(t *testing.T, x *lastly) {
 		x.nut.Fault(bridgetest.NUTSilent, "INSTCMD")
 		x.dark()
-		x.waits("command", 10*time.Minute, func() bool { return len(x.told) > 0 })
+		x.waits("command", 10*time.Minute, func() bool { return len(x.nut.Commands()) > 0 })
 		x.stop() // nobody knows what came of it
 		x.nut.Fault(bridgetest.NUTHealthy, "")
 		began := time.Now()
 		x.start()
-		x.waits("second command", 10*time.Minute, func() bool { return len(x.told) > 1 })
-		if after := x.told[1].Sub(began); after < 45*time.Second { // a proof, and it held
+		x.waits("second command", 10*time.Minute, func() bool { return len(x.nut.Commands()) > 1 })
+		if after := x.nut.Commands()[1].At.Sub(began); after < 45*time.Second { // a proof, and it held
 			t.Errorf("told again after %v", after)
 		}
 		time.Sleep(20 * time.Second)
@@ -320,7 +316,7 @@ func TestTheUPSIsToldWhereThePlugsWereCut(t *testing.T) {
 		x.start()
 		time.Sleep(12 * time.Minute)
 		x.dark()
-		x.waits("command", 10*time.Minute, func() bool { return len(x.told) > 0 })
+		x.waits("command", 10*time.Minute, func() bool { return len(x.nut.Commands()) > 0 })
 		x.expect("when it is told", map[string]string{"hikbridge/garage/power_state": "off", "hikbridge/shed/power_state": "off"})
 		x.commands("once", 1)
 	})
