@@ -386,7 +386,7 @@ func (b *Bridge) aboutOutages(v *verdict, on bool) {
 	case v.Action == actionTestOutage:
 		o.mail.behind(testOutage{v.ID, v.By})
 	default:
-		o.mail.behind(automatic(on))
+		o.manual.set(!on)
 		b.site.verdict(discovery.SiteTarget, &verdict{EventType: outcomeDone, ID: v.ID, By: v.By, Action: v.Action})
 	}
 }

@@ -39,6 +39,7 @@ type outage struct {
 	ups     *ups.Client // nil: none
 	mail    *mailbox
 	said    *latest[topicWord]
+	manual  *latest[bool] // the automatic shutdown is switched off; a flood of that costs no memory
 	began   time.Time
 	shown   *latest[outageView]
 	topic   int         // place of the MQTT source among the sources; -1: there is none
@@ -100,15 +101,12 @@ type battery struct {
 	at      time.Time
 }
 
-// automatic switches the automatic shutdown.
-type automatic bool
-
 // lacking says why the UPS can't be told to switch off; "": nothing is known.
 type lacking string
 
 func newOutage(c Config, keepers []*keeper) (*outage, error) {
 	o := &outage{cfg: c.Mains, log: c.Log, path: filepath.Join(c.StateDir, outageJournal), keepers: keepers,
-		mail: newMailbox(), said: newLatest(topicWord{}), began: time.Now().Add(-time.Second), shown: newLatest(outageView{}),
+		mail: newMailbox(), said: newLatest(topicWord{}), manual: newLatest(false), began: time.Now().Add(-time.Second), shown: newLatest(outageView{}),
 		topic: -1, server: -1, wake: -1, written: make(chan error, 1)}
 	n := 0
 	if c.Mains.Topic != "" {
@@ -177,6 +175,8 @@ func (o *outage) run(ctx context.Context) {
 		case <-o.mail.wake:
 		case <-o.said.changed:
 			o.hearWord(ctx, o.said.get())
+		case <-o.manual.changed:
+			o.commit(ctx, o.rule.Step(o.now(), power.Automatic{On: !o.manual.get()}))
 		case err := <-o.written:
 			o.wrote(err)
 			o.save()
@@ -196,8 +196,6 @@ func (o *outage) receive(ctx context.Context, m any) {
 	case lacking:
 		o.lacks = string(m)
 		o.commit(ctx, o.rule.Step(o.now(), power.Tick{}))
-	case automatic:
-		o.commit(ctx, o.rule.Step(o.now(), power.Automatic{On: bool(m)}))
 	case brokerGone:
 		o.gone = time.Time(m)
 		o.missWord(ctx, o.said.get())
