@@ -1660,6 +1660,21 @@ func safeAndOwed(t *testing.T, d time.Duration, not string) *bench {
 	return b
 }
 
+// Power is owed since it was safe; that its meter fell silent begins no new wait.
+func TestPowerThatIsOwedForLongIsToldWhateverBecameOfTheProof(t *testing.T) {
+	b := safeAndOwed(t, 12*time.Minute, "")
+	b.silentFor(2*time.Minute, -1)
+	b.at("presumed_off")
+	if needs := b.m.Needs(); len(needs) > 0 {
+		t.Errorf("after 14 minutes: %v", needs)
+	}
+	b.silentFor(90*time.Second, -1)
+	b.at("presumed_off")
+	if needs := b.m.Needs(); !slices.Contains(needs, "waits_for_power") {
+		t.Errorf("after 15 minutes: %v", needs)
+	}
+}
+
 func TestWhatBlocksByHand(t *testing.T) {
 	repairing := func(f *power.Facts) { f.Repairing.Told = power.Yes }
 	upgrading := func(f *power.Facts) { f.Upgrading.Told = power.Yes }

@@ -36,7 +36,8 @@ type bridge struct {
 	sequence    uint64
 	leg         int
 	outagePuts  map[uint64]int
-	intent      bool // durable, and not followed by its request
+	intent      bool   // durable, and not followed by its request
+	unrecorded  uint64 // outage that asked without a record since the last one; 0: none
 	looked      bool
 	offs        int
 	proof       uint64                   // of the last intent to cut
@@ -101,6 +102,11 @@ func (b *bridge) start() {
 	b.gate, b.wake = gate{}, -1
 	if b.judged == nil {
 		b.judged, b.pending, b.outagePuts = map[string]bool{}, map[string]power.Command{}, map[uint64]int{}
+	}
+	if b.unrecorded != 0 { // what nobody could write down nobody knows
+		w.seenAt["a request without a record is forgotten"]++
+		b.outagePuts[b.unrecorded]--
+		b.sequence, b.unrecorded = 0, 0
 	}
 	b.silentFrom, b.life0 = 0, w.t
 	b.othersSafe = false
@@ -325,6 +331,7 @@ func (b *bridge) stepNow(e power.Event) { b.step(e) }
 
 func (b *bridge) durable(r power.Record) {
 	b.records = append(b.records[max(0, len(b.records)-3):], r)
+	b.unrecorded = 0
 	b.intent = b.intent || strings.HasPrefix(r.What[len(r.What)-1], "intent: shutdown") || strings.HasPrefix(r.What[len(r.What)-1], "intent: reboot")
 	b.w.say("journal: %s", strings.Join(r.What, "; "))
 }
@@ -415,6 +422,7 @@ func (b *bridge) put(e power.Effect) {
 	if !b.looked {
 		w.fail("I3: a request without a fresh look")
 	}
+	recorded := b.intent
 	b.intent, b.looked = false, false
 	answer := "deaf"
 	if s, _ := w.sight(); s == power.Alive && w.rec.phase != "halted" && !w.rec.stranger {
@@ -451,13 +459,13 @@ func (b *bridge) put(e power.Effect) {
 	}
 	w.say("recorder's answer: %s (%s)", answer, outcome)
 	if outcome == power.Done || outcome == power.Unknown {
-		b.counts(e, memory)
+		b.counts(memory, recorded)
 	}
 	b.later(wait, func() { b.deliver(power.PutDone{Number: e.Number, Outcome: outcome, Detail: answer}) })
 }
 
 // counts is I3.
-func (b *bridge) counts(e power.Effect, d power.Memory) {
+func (b *bridge) counts(d power.Memory, recorded bool) {
 	if d.Seq.Number != b.sequence || d.Seq.Drill.Leg != b.leg {
 		b.sequence, b.leg, b.puts = d.Seq.Number, d.Seq.Drill.Leg, 0
 	}
@@ -470,6 +478,12 @@ func (b *bridge) counts(e power.Effect, d power.Memory) {
 		b.outagePuts[d.Outage]++
 		if n := b.outagePuts[d.Outage]; n > 4 {
 			b.w.fail("I3: %d requests in an outage", n)
+		}
+		if !recorded && b.unrecorded == d.Outage {
+			b.w.fail("I3: two requests without a record in an outage")
+		}
+		if !recorded {
+			b.unrecorded = d.Outage
 		}
 	}
 }

@@ -272,6 +272,17 @@ func wouldWait(left []Finding) string {
 	return "an outage would wait " + until + ": " + told.Text + more(left) + " " + told.Advice
 }
 
+// waitsForHand says that it may be off, and that nobody but a person switches it on.
+func (m *Machine) waitsForHand() bool {
+	switch m.d.State {
+	case Safe, Confirming, Cutting:
+		return true
+	case PresumedOff:
+		return m.cfg.Plug.Cut != CutPresumed && m.d.Seq.Action != Drill
+	}
+	return false
+}
+
 // Needs says why a person is needed, one word each, beside the reason of
 // attention.
 func (m *Machine) Needs() []string {
@@ -283,7 +294,7 @@ func (m *Machine) Needs() []string {
 	}
 	add(m.d.State == Attention, string(m.d.Why))
 	add(m.d.State == Unreachable && m.now.since(m.since) >= unreachableFor, "unreachable")
-	add((m.d.State == Safe || m.d.State == Confirming || m.d.State == Cutting) && m.now.since(m.owedFrom) >= waitsForPower && !m.owedFrom.never(), "waits_for_power")
+	add(m.waitsForHand() && m.now.since(m.owedFrom) >= waitsForPower && !m.owedFrom.never(), "waits_for_power")
 	add(m.tries > cutTries, "plug")
 	add(m.d.Learned.Passed && m.d.Firmware != "" && m.d.Learned.Firmware != m.d.Firmware, "drill_due")
 	add(m.d.NoCuts, "unclean_stop")
