@@ -151,7 +151,7 @@ func TestTheStoryOfAnOutageReachesItsPointsInOrderAndEndsByItself(t *testing.T) 
 	t.Parallel()
 	demo, out := begin(t, nil, "-story", "outage")
 	reach(t, out, []point{
-		{"announced  hikbridge (Bridge) with 13 entities", 20 * time.Second},
+		{"announced  hikbridge (Bridge) with 15 entities", 20 * time.Second},
 		{"story      Mains is lost.", 30 * time.Second},
 		{"mains      Mains is gone, as UPS ups said; that counts after 10 s.", 10 * time.Second},
 		{"bridge     mains: OFF", 20 * time.Second},
