@@ -21,17 +21,18 @@ const origin = "hikbridge"
 // press is what a button publishes: an id that no other press has (two in one
 // script share a context, so the time is part of it), the time in unix seconds,
 // and the user, or "automation" where there is none.
-const press = `{"id":"{{ this.context.id }}-{{ (now().timestamp()*1000)|int }}",` +
-	`"at":{{ now().timestamp()|int }},"by":"{{ this.context.user_id or 'automation' }}"}`
+const press = `{"id":"{{this.context.id}}-{{(now().timestamp()*1000)|int}}",` +
+	`"at":{{now().timestamp()|int}},"by":"{{this.context.user_id or 'automation'}}"}`
 
 // toggle is what a switch publishes: the same, and what it is to be.
-var toggle = strings.TrimSuffix(press, "}") + `,"state":"{{ value }}"}`
+var toggle = strings.TrimSuffix(press, "}") + `,"state":"{{value}}"}`
 
 // The wire form uses Home Assistant's abbreviations, which keep a camera, and a
-// recorder with 2 disks, below 24 KB. Home Assistant and brokers take more. Keys
-// that not every version knows stand in components only, where an unknown one is
-// ignored; anywhere else it costs the document. Availability is always a list: the
-// device's at the root, and in a component where it differs.
+// recorder with 2 disks, below 20 KB: what MQTT Explorer shows of a message. Home
+// Assistant and brokers take more. Keys that not every version knows stand in
+// components only, where an unknown one is ignored; anywhere else it costs the
+// document. Availability is always a list: the device's at the root, and in a
+// component where it differs.
 type wireDocument struct {
 	Device       wireDevice               `json:"dev"`
 	Origin       wireOrigin               `json:"o"`

@@ -84,7 +84,7 @@ func TestSizesStayBelowWhatToolsShow(t *testing.T) {
 	}
 	docs := theBridge().RecorderDocuments(r)
 	for _, d := range docs {
-		if len(d.Payload) > 24000 {
+		if len(d.Payload) > 20000 {
 			t.Errorf("%s has %d bytes", d.Topic, len(d.Payload))
 		}
 	}

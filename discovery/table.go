@@ -129,7 +129,7 @@ func linkRows(r Recorder) []row {
 			options: SignInStates(), attributes: true, available: bridgeAlone, told: always},
 		{key: KeyRetrySignIn, name: "Retry sign-in", platform: Button, category: Config, icon: "mdi:account-sync",
 			action: KeyRetrySignIn, available: bridgeAlone, told: always},
-		{key: KeyResult, name: "Result", platform: Event, icon: "mdi:clipboard-check-outline",
+		{key: KeyResult, name: "Result", platform: Event, icon: "mdi:clipboard-check",
 			eventTypes: ResultTypes(), available: bridgeAlone, told: always},
 		{key: KeyConnection, name: "Connection", platform: BinarySensor, class: classConnectivity, category: Diagnostic,
 			available: bridgeAlone, told: always},
@@ -140,9 +140,9 @@ func linkRows(r Recorder) []row {
 		{key: KeyEventsNotArriving, name: "Events not arriving", platform: Sensor, stateClass: measurement, category: Diagnostic, icon: "mdi:bell-off-outline",
 			attributes: true, told: r.Triggers},
 		// A pause works without the recorder, too.
-		{key: KeyAlertsPaused, name: "Alerts paused", platform: Switch, icon: "mdi:bell-sleep-outline",
+		{key: KeyAlertsPaused, name: "Alerts paused", platform: Switch,
 			attributes: true, action: actionPauseAlerts, available: bridgeAlone, told: always},
-		{key: KeyAlertsResume, name: "Alerts resume", platform: Sensor, class: classTimestamp, icon: "mdi:bell-ring-outline",
+		{key: KeyAlertsResume, name: "Alerts resume", platform: Sensor, class: classTimestamp,
 			available: bridgeAlone, told: always},
 	}
 }
@@ -173,7 +173,7 @@ func powerRows(r Recorder) []row {
 			action: KeyConfirmOff, available: bridgeAlone, told: always},
 		{key: KeyExpectedFinish, name: "Expected finish", platform: Sensor, class: classTimestamp,
 			available: bridgeAlone, told: always},
-		{key: KeyBlockers, name: "Blockers", platform: Sensor, stateClass: measurement, category: Diagnostic, icon: "mdi:alert-octagon-outline",
+		{key: KeyBlockers, name: "Blockers", platform: Sensor, stateClass: measurement, category: Diagnostic, icon: "mdi:alert-octagon",
 			attributes: true, available: bridgeAlone, told: always},
 		{key: KeyLastPowerAction, name: "Last power action", platform: Sensor, class: classTimestamp, category: Diagnostic,
 			attributes: true, available: bridgeAlone, told: always},

@@ -410,11 +410,11 @@ func pressed(t *testing.T, template, context, user string, now float64) (e envel
 		by = "automation"
 	}
 	payload := strings.NewReplacer(
-		"{{ this.context.id }}", context,
-		"{{ (now().timestamp()*1000)|int }}", fmt.Sprint(int64(now*1000)),
-		"{{ now().timestamp()|int }}", fmt.Sprint(int64(now)),
-		"{{ value }}", "ON",
-		"{{ this.context.user_id or 'automation' }}", by,
+		"{{this.context.id}}", context,
+		"{{(now().timestamp()*1000)|int}}", fmt.Sprint(int64(now*1000)),
+		"{{now().timestamp()|int}}", fmt.Sprint(int64(now)),
+		"{{value}}", "ON",
+		"{{this.context.user_id or 'automation'}}", by,
 	).Replace(template)
 	d := json.NewDecoder(strings.NewReader(payload))
 	d.DisallowUnknownFields()

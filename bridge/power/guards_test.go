@@ -2207,6 +2207,18 @@ func TestWithoutAJournalAnOutageAsksOnce(t *testing.T) {
 		t.Errorf("an outage that was there before this process: %d requests in %s", n, b.m.Position())
 	}
 
+	// A flicker begins no outage of this process's own; mains that was stable does.
+	for _, between := range []power.Mains{{}, {Stable: true}} {
+		b := running(t, func(c *power.Config, _ *power.Memory) { c.Mains = true })
+		b.tell(power.Mains{Lost: true})
+		b.tell(between)
+		b.tell(low)
+		failing(b)
+		if asked := b.m.Position() == "shutting_down"; asked != between.Stable {
+			t.Errorf("lost, then %+v, then lost: %s", between, b.m.Position())
+		}
+	}
+
 	b = dark(t, nil, power.Mains{Low: true})
 	failing(b)
 	if n := requests(b); n != 2 || b.m.Position() != "shutting_down" {

@@ -50,6 +50,7 @@ type Machine struct {
 	refused      refusal
 	ids          []seenID
 	heardMains   bool
+	inherited    bool // mains was lost when this process first heard of it: one before may have asked without a record
 	unwritten    bool // this process saw mains go, and may ask once without a journal: its count is whole
 	without      bool // the request that was made last has no record
 	lostEdge     bool // mains was lost in this step
@@ -515,6 +516,15 @@ func (m *Machine) outage() bool {
 		(m.d.Outage != x.Outage || m.d.OutagePuts <= takeOver)
 }
 
+// outagePuts is how often this outage may have asked. One request can have no record,
+// and only a process that saw mains go knows whether it was made.
+func (m *Machine) outagePuts() int {
+	if m.inherited {
+		return m.d.OutagePuts + 1
+	}
+	return m.d.OutagePuts
+}
+
 // askedNoMore says that mains is lost and its owner wants nothing done about it.
 func (m *Machine) askedNoMore() bool { return m.mains.Lost && m.mains.Outage == 0 }
 
@@ -542,9 +552,12 @@ func first(a, b Instant) Instant {
 }
 
 func (m *Machine) hearsMains(e Mains) {
+	if !m.heardMains || e.Stable {
+		m.inherited = e.Lost
+	}
 	if e.Lost && !m.mains.Lost {
 		m.lostEdge = true
-		m.unwritten = m.heardMains
+		m.unwritten = m.heardMains && !m.inherited
 	}
 	m.heardMains = true
 	m.lowEdge = e.Low && !m.mains.Low

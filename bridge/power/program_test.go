@@ -105,7 +105,6 @@ func (b *bridge) start() {
 	}
 	if b.unrecorded != 0 { // what nobody could write down nobody knows
 		w.seenAt["a request without a record is forgotten"]++
-		b.outagePuts[b.unrecorded]--
 		b.sequence, b.unrecorded = 0, 0
 	}
 	b.silentFrom, b.life0 = 0, w.t

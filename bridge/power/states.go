@@ -532,7 +532,7 @@ func (m *Machine) stillOn() {
 		m.failDrill("restart")
 		m.d.Seq = Sequence{}
 		m.to(Running, "alive, and the command is old")
-	case s.Attempt < 2 && s.Puts < putsOfSequence && (s.Action != Outage || m.d.OutagePuts < putsOfOutage):
+	case s.Attempt < 2 && s.Puts < putsOfSequence && (s.Action != Outage || m.outagePuts() < putsOfOutage):
 		s.Attempt = 2
 		m.to(ShuttingDown, "alive, second attempt")
 		m.look()
