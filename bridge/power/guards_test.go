@@ -1660,6 +1660,25 @@ func safeAndOwed(t *testing.T, d time.Duration, not string) *bench {
 	return b
 }
 
+func TestAJournalThatFailedIsTriedAgain(t *testing.T) {
+	b := running(t, nil)
+	b.hold = true
+	b.asks(power.Check)
+	b.commit(power.Failed)
+	b.collected(b.facts())
+	b.commit(power.Failed)
+	b.at("running")
+	b.hold = false
+	b.pass(5*time.Minute - 1)
+	if !slices.Contains(b.m.Needs(), "journal") {
+		t.Errorf("before five minutes: %v", b.m.Needs())
+	}
+	b.pass(1)
+	if slices.Contains(b.m.Needs(), "journal") {
+		t.Errorf("after five minutes: %v", b.m.Needs())
+	}
+}
+
 // Power is owed since it was safe; that its meter fell silent begins no new wait.
 func TestPowerThatIsOwedForLongIsToldWhateverBecameOfTheProof(t *testing.T) {
 	b := safeAndOwed(t, 12*time.Minute, "")

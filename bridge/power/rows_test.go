@@ -261,6 +261,23 @@ func TestWhatIsNoOutage(t *testing.T) {
 	}
 }
 
+func TestAnOutageThatThisProcessSawBeginAsksFourTimes(t *testing.T) {
+	for puts, want := range map[int]string{3: "shutting_down", 4: "attention(still_on)"} {
+		d := power.Memory{State: power.ShuttingDown, Outage: 1, OutagePuts: puts, Seq: power.Sequence{Number: 1, Action: power.Outage, Attempt: 1, Puts: 1,
+			PutAt: power.Instant{Wall: epoch.Add(24*time.Hour - time.Second)}, Before: power.Before{Uptime: 30 * time.Hour, UptimeTold: true}}}
+		b := onBench(t, fullPlug, d)
+		b.tell(power.Mains{Stable: true})
+		b.tell(power.Mains{Lost: true, Outage: 1})
+		for range 45 {
+			b.pass(2 * time.Second)
+			b.probe(power.Alive)
+		}
+		if b.m.Position() != want {
+			t.Errorf("%d requests: %s", puts, b.m.Position())
+		}
+	}
+}
+
 func TestASecondAttemptIsntAlwaysMade(t *testing.T) {
 	for _, row := range []struct {
 		name   string
