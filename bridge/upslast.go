@@ -13,8 +13,13 @@ import (
 )
 
 // checkCommandEvery is how often the UPS is asked for its commands until it has the one
-// that it is to be told: its server may start late, or be set right.
-const checkCommandEvery = time.Minute
+// that it is to be told: its server may start late, or be set right. What it lacks is
+// told when a second look agrees: a driver that starts has none for its first 2 s (NUT
+// 2.8.0, dummy-ups).
+const (
+	checkCommandEvery = time.Minute
+	checkCommandAgain = 10 * time.Second
+)
 
 // tellUPS gives the UPS the owner's command, if nothing speaks against it when that can
 // leave: neither the rule nor any recorder.
@@ -39,7 +44,7 @@ func (o *outage) tellUPS(ctx context.Context) power.UPSDone {
 // checkCommand finds out whether the UPS has the command that it is to be told, until
 // it has. A wrong password isn't found: most servers judge it by a command alone.
 func (o *outage) checkCommand(ctx context.Context) {
-	told := ""
+	var told, seen string
 	for {
 		names, err := o.ups.Commands(ctx)
 		text := told // as before, where it can't be asked
@@ -51,17 +56,23 @@ func (o *outage) checkCommand(ctx context.Context) {
 		case errors.Is(err, ups.ErrDenied):
 			text = err.Error()
 		}
-		if text != told {
+		again := checkCommandEvery
+		switch {
+		case text == told:
+		case text == "" || text == seen:
 			told = text
 			o.mail.behind(lacking(text))
+		default:
+			again = checkCommandAgain
 		}
 		if err == nil && text == "" {
 			return
 		}
+		seen = text
 		select {
 		case <-ctx.Done():
 			return
-		case <-time.After(checkCommandEvery):
+		case <-time.After(again):
 		}
 	}
 }

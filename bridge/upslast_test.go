@@ -275,6 +275,16 @@ func TestACommandThatTheUPSDoesntHaveIsToldAtTheStart(t *testing.T) {
 		time.Sleep(2 * time.Minute)
 		x.expect("set right", map[string]string{"hikbridge/bridge/mains_source_problem": "OFF"})
 	})
+	upsLast(t, nil, nil, func(t *testing.T, x *lastly) {
+		x.stop()
+		x.nut.Fault(bridgetest.NUTStarting, "LIST CMD")
+		x.start()
+		for range 120 {
+			x.expect("its driver has only begun", map[string]string{"hikbridge/bridge/mains_source_problem": "OFF"})
+			time.Sleep(time.Second)
+			x.nut.Fault(bridgetest.NUTHealthy, "")
+		}
+	})
 }
 
 func TestWithoutARecordTheUPSIsToldNothing(t *testing.T) {

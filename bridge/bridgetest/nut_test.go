@@ -215,6 +215,8 @@ func TestNUTFaults(t *testing.T) {
 		l := call(t, n)
 		n.Fault(bridgetest.NUTStale, "LIST")
 		l.asks(status, good, "LIST CMD ups", "ERR DATA-STALE", "LIST UPS", "ERR DATA-STALE")
+		n.Fault(bridgetest.NUTStarting, "")
+		l.asks(status, good, "LIST CMD ups", "BEGIN LIST CMD ups\nEND LIST CMD ups")
 		n.Fault(bridgetest.NUTLoginRefused, "")
 		l.asks("USERNAME a", "OK", "PASSWORD b", "ERR INVALID-PASSWORD")
 		n.Fault(bridgetest.NUTFailed, "")

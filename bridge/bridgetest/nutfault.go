@@ -16,6 +16,7 @@ const (
 	NUTUnplugged             // its host is off the network: nothing is answered, no connection comes about
 	NUTDriverDead            // the driver isn't connected
 	NUTStale                 // the driver has lost the UPS
+	NUTStarting              // the driver has told nothing yet: lists are empty
 	NUTUnknownUPS            // it has no such UPS
 	NUTDenied                // it refuses everything
 	NUTLoginRefused          // it refuses any password at once, other than upsd
@@ -95,6 +96,10 @@ func (f NUTFault) write(conn net.Conn, text string) bool {
 		return send(conn, strings.Split(text, "")...)
 	case NUTTwice:
 		return send(conn, text+text)
+	case NUTStarting:
+		if begin, rest, list := strings.Cut(text, "\n"); list && strings.HasPrefix(begin, "BEGIN ") {
+			text = begin + "\n" + rest[strings.Index(rest, "END "):]
+		}
 	case NUTEndlessLine:
 		return sendForEver(conn, strings.TrimRight(text, "\"\n"), " OL")
 	case NUTEndlessList:

@@ -193,7 +193,7 @@ func switchesOff(t *testing.T, s homeSetup, password string) (*upsd, *home) {
 	safe := slices.IndexFunc(all, func(m heard) bool { return m.topic == "nvr/power_state" && m.payload == "safe" })
 	for _, m := range all { // two goroutines tell them, so that the order of a moment says nothing
 		if m.topic == "bridge/mains_source_problem" && m.payload == "ON" && m.at.Before(all[safe].at.Add(-2*time.Second)) {
-			t.Errorf("a problem before it is safe, at %v", m.at)
+			t.Errorf("a problem before it is safe, at %v:\n%s", m.at, h.bridge.output())
 		}
 	}
 	if out := h.bridge.output(); strings.Contains(out, password) {
