@@ -39,7 +39,7 @@ func (b *Bridge) sweep(ctx context.Context) {
 			continue
 		}
 		b.site.cfg.Log.Info("former recorder cleared", keyRecorder, name, keyCount, report.Documents+report.Topics)
-		if kept, err := journal.Read(pauseJournalPath(b.site.cfg.StateDir, name)); !renamed && err == nil && len(kept.Records) > 0 {
+		if !renamed && stillPaused(b.site.cfg.StateDir, name) {
 			b.site.cfg.Log.Error("notifications of a former recorder are still paused in its app: switch them on there", keyRecorder, name)
 		}
 		b.site.ids.forget(name)
@@ -50,6 +50,13 @@ func (b *Bridge) sweep(ctx context.Context) {
 type PurgeReport struct {
 	Documents, Topics int
 	Remembered        bool // something was kept in the state directory
+	StillPaused       bool // notifications were paused in the recorder's app, and nobody puts them back now
+}
+
+// stillPaused says that something is to be put back on a recorder.
+func stillPaused(stateDir, name string) bool {
+	kept, err := journal.Read(pauseJournalPath(stateDir, name))
+	return err == nil && len(kept.Records) > 0
 }
 
 // Purge forgets a recorder: its documents and retained topics are cleared on
@@ -70,6 +77,7 @@ func Purge(ctx context.Context, c Config, name string) (PurgeReport, error) {
 	if err != nil {
 		return report, err
 	}
+	report.StillPaused = stillPaused(c.StateDir, name)
 	return report, errors.Join(retire(journalPath(c.StateDir, name)), retire(pauseJournalPath(c.StateDir, name)))
 }
 

@@ -249,8 +249,12 @@ func purgeText(name string, r bridge.PurgeReport) string {
 	if r.Remembered {
 		remembered = "what was remembered of it here is forgotten"
 	}
-	return fmt.Sprintf("%s purged: %s and %s cleared on the broker, %s\n", name,
+	text := fmt.Sprintf("%s purged: %s and %s cleared on the broker, %s\n", name,
 		count(r.Documents, "document"), count(r.Topics, "retained topic"), remembered)
+	if r.StillPaused {
+		text += "Its notifications in the app are still paused. If you keep that recorder, switch them on there.\n"
+	}
+	return text
 }
 
 // healthcheck needs no other variable than the state directory's.

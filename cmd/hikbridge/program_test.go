@@ -117,6 +117,8 @@ func TestSubcommands(t *testing.T) {
 			"purge barn", "barn purged: 1 document and 20 retained topics cleared on the broker, what was remembered of it here is forgotten\n", ""},
 		{"purge found nothing remembered", []string{"purge", "barn"}, answers{purged: bridge.PurgeReport{Topics: 1}}, 0,
 			"purge barn", "barn purged: 0 documents and 1 retained topic cleared on the broker, nothing was remembered of it here\n", ""},
+		{"purge of one that is paused", []string{"purge", "barn"}, answers{purged: bridge.PurgeReport{Remembered: true, StillPaused: true}}, 0,
+			"purge barn", "is forgotten\nIts notifications in the app are still paused. If you keep that recorder, switch them on there.\n", ""},
 		{"purge found nothing at all", []string{"purge", "barn"}, answers{}, 0, "purge barn", "nothing is known of a recorder barn", ""},
 		{"purge while the bridge runs", []string{"purge", "barn"}, answers{purge: bridge.ErrInUse}, 1, "purge barn", "", "hikbridge: purge barn: " + bridge.ErrInUse.Error()},
 		{"purge without a name", []string{"purge"}, answers{}, 2, "", "", "purge needs the recorder's name"},
