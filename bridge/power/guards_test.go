@@ -2266,6 +2266,33 @@ func TestWithoutAJournalAnOutageAsksOnce(t *testing.T) {
 		t.Errorf("a second one: %d requests in %s", got, b.m.Position())
 	}
 
+	// A flicker in an outage gives it no second one; the next outage has its own.
+	for number, want := range map[uint64]int{1: 1, 2: 2} { // the one whose record fails, and maybe that again
+		b := dark(t, nil, power.Mains{Low: true})
+		failing(b)
+		b.put(power.Done)
+		b.signsIn()
+		b.pass(90 * time.Second)
+		b.signsIn()
+		b.at("shutting_down")
+		b.hold = true
+		b.collected(b.facts())
+		b.commit(power.Failed)
+		b.hold = false
+		b.tell(power.Mains{})
+		b.pass(90 * time.Second)
+		b.signsIn()
+		b.at("attention(still_on)")
+		n := requests(b)
+		b.tell(power.Mains{Lost: true, Outage: number, Low: true})
+		b.signsIn()
+		b.at("checking")
+		failing(b)
+		if got := requests(b) - n; got != want {
+			t.Errorf("%d requests in outage %d after a flicker, not %d: %s", got, number, want, b.m.Position())
+		}
+	}
+
 	// One that was recorded and didn't leave changes nothing of that.
 	for _, row := range []struct {
 		name string

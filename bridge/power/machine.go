@@ -50,11 +50,11 @@ type Machine struct {
 	refused      refusal
 	ids          []seenID
 	heardMains   bool
-	inherited    bool // mains was lost when this process first heard of it: one before may have asked without a record
-	unwritten    bool // this process saw mains go, and may ask once without a journal: its count is whole
-	without      bool // the request that was made last has no record
-	lostEdge     bool // mains was lost in this step
-	lowEdge      bool // the battery got low in this step
+	inherited    bool   // mains was lost when this process first heard of it: one before may have asked without a record
+	without      bool   // the request that was made last has no record
+	withoutIn    uint64 // the outage in which one was made without; there is one at most
+	lostEdge     bool   // mains was lost in this step
+	lowEdge      bool   // the battery got low in this step
 	partners     Partners
 	upsCut       bool // its UPS may have been told to switch off
 }
@@ -557,7 +557,6 @@ func (m *Machine) hearsMains(e Mains) {
 	}
 	if e.Lost && !m.mains.Lost {
 		m.lostEdge = true
-		m.unwritten = m.heardMains && !m.inherited
 	}
 	m.heardMains = true
 	m.lowEdge = e.Low && !m.mains.Low

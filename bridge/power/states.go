@@ -384,7 +384,9 @@ func (m *Machine) put() {
 func (m *Machine) unput() {
 	s := &m.d.Seq
 	s.Puts--
-	m.unwritten = m.unwritten || m.without
+	if m.without {
+		m.withoutIn = 0
+	}
 	if m.d.State == ShuttingDown && s.Puts == 0 {
 		m.d.Shutdowns = m.d.Shutdowns[:max(0, len(m.d.Shutdowns)-1)] // it wears no disk
 	}
@@ -400,8 +402,8 @@ func (m *Machine) putHeld(kind EffectKind) {
 	case !m.broken:
 		s.PutAt = m.now
 		m.do(kind)
-	case s.Action == Outage && m.low() && m.unwritten:
-		m.unwritten, m.without, s.Unrecorded = false, true, true
+	case s.Action == Outage && m.low() && !m.inherited && m.withoutIn != m.d.Outage:
+		m.withoutIn, m.without, s.Unrecorded = m.d.Outage, true, true
 		s.PutAt = m.now
 		m.do(kind)
 	default:
