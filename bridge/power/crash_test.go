@@ -178,7 +178,7 @@ func (c cell) play(log *strings.Builder) *aftermath {
 		})
 	}
 	w.run(140 * time.Minute)
-	w.ended()
+	w.ended(false)
 	return a
 }
 

@@ -318,7 +318,7 @@ func simulate(seed uint64, log *strings.Builder) *world {
 	w.run(45 * time.Minute)
 	w.calm()
 	w.run(75 * time.Minute)
-	w.ended()
+	w.ended(false)
 	return w
 }
 
@@ -335,8 +335,9 @@ func (w *world) calm() {
 	}
 }
 
-// ended are I5 and I6: where a home may stand when all has been well for long.
-func (w *world) ended() {
+// ended are I5 and I6: where a home may stand when all has been well for long; siteNeeds
+// says that its bridge says that a person must look at what tells of mains.
+func (w *world) ended(siteNeeds bool) {
 	d := w.br.m.Memory()
 	on := w.rec.phase == "running"
 	w.seenAt["ended "+w.br.m.Position()]++
@@ -347,7 +348,7 @@ func (w *world) ended() {
 		}
 	case power.Attention, power.Unreachable:
 	case power.Safe, power.PresumedOff, power.Off:
-		if d.Seq.Owed && w.br.m.State() != power.Safe && !on {
+		if d.Seq.Owed && w.br.m.State() != power.Safe && !on && !siteNeeds {
 			w.fail("I6: power is owed")
 		}
 	default:

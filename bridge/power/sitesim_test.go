@@ -248,8 +248,9 @@ func (e *estate) calm() {
 
 // finish judges where it stands when all has been well for long.
 func (e *estate) finish() {
+	text, needs := e.rule.Problem()
 	for _, h := range e.homes {
-		h.ended()
+		h.ended(needs)
 		if e.life == e.calmLife && (!h.told.Stable || h.told.Lost) { // else see below
 			h.fail("mains has been there for 75 minutes, and it was told %+v", h.told)
 		}
@@ -259,7 +260,7 @@ func (e *estate) finish() {
 	}
 	// What the UPS was told stays a problem, and a source that speaks on changes alone is
 	// silent after a restart.
-	if text, _ := e.rule.Problem(); text != "" && !strings.Contains(text, "UPS") && e.life == e.calmLife {
+	if text != "" && !strings.Contains(text, "UPS") && e.life == e.calmLife {
 		e.fail("all sources say mains: %s", text)
 	}
 }
