@@ -76,7 +76,7 @@ func (c PowerConfig) machine(p *plug.Plug, mains bool) power.Config {
 		return m
 	}
 	relay, meter, _, switches := p.Tells()
-	m.Plug = power.Plug{Exists: true, Relay: relay, Meter: meter, Cut: power.CutNever}
+	m.Plug = power.Plug{ID: hash(fmt.Appendf(nil, "%s %v", c.Plug, c.PlugForm)), Exists: true, Relay: relay, Meter: meter, Cut: power.CutNever}
 	if switches && c.Cut != "" {
 		m.Plug.Cut = power.Cut(c.Cut)
 	}

@@ -23,7 +23,8 @@
 // one before in both clocks, the witness answering meanwhile. A reading counts if
 // it is a new measurement, taken after the request while the relay is read as on.
 // The power proof is silence and at least three low readings over 15 s, against
-// readings at least twice as high before the request; it must hold 30 s more.
+// readings of the same plug at least twice as high before the request; it must hold
+// 30 s more.
 // Each void (life, a relay that moved, a plug that was away) begins the evidence
 // anew under another number. The gate outside the machine lets safe and an OFF
 // pass only under a number that nothing has voided since.

@@ -205,3 +205,52 @@ func TestTooManyStartsAreToldForTenMinutes(t *testing.T) {
 		}
 	}
 }
+
+// A plug that was changed between two starts: what another one read is no measure.
+func TestAnotherPlugThanBeforeTheRequestProvesNothing(t *testing.T) {
+	for _, row := range []struct {
+		name string
+		id   uint64
+		safe bool
+	}{
+		{"the same", 1, true},
+		{"another", 2, false},
+	} {
+		b := provenOff(t, func(c *power.Config, _ *power.Memory) { c.Plug.ID, c.Plug.Cut = 1, power.CutNever })
+		b.at("safe")
+		c := fullPlug
+		c.Plug.ID, c.Plug.Cut = row.id, power.CutNever
+		b.m, b.out = power.Restore(c, b.now, []power.Record{*b.record}, false)
+		b.take(b.out)
+		b.silentFor(5*time.Minute, 0.4)
+		if _, safe := b.m.Safe(); safe != row.safe || b.m.MayLosePower() != row.safe {
+			t.Errorf("%s: safe %v, %s", row.name, safe, b.m.Position())
+		}
+	}
+}
+
+func TestAnotherPlugThanTheOneThatWasCutIsNoProof(t *testing.T) {
+	for _, row := range []struct {
+		name string
+		id   uint64
+		may  bool
+	}{
+		{"the same", 1, true},
+		{"another", 2, false},
+	} {
+		b := provenOff(t, func(c *power.Config, _ *power.Memory) { c.Plug.ID = 1 })
+		b.at("cutting")
+		b.relay(power.RelayOff)
+		b.pass(15 * time.Second)
+		b.at("off")
+		c := fullPlug
+		c.Plug.ID = row.id
+		b.m, b.out = power.Restore(c, b.now, []power.Record{*b.record}, false)
+		b.take(b.out)
+		b.relay(power.RelayOff)
+		b.at("off")
+		if may := b.m.MayLosePower(); may != row.may {
+			t.Errorf("%s: %v", row.name, may)
+		}
+	}
+}

@@ -113,7 +113,8 @@ type Sequence struct {
 	PutAt              Instant
 	NotSent, BusyTimes int
 	Before             Before
-	Baseline           float64
+	Baseline           float64 // of the meter of the plug with this ID
+	Plug               uint64
 
 	Unrecorded    bool // the battery was low and the journal couldn't be written
 	NoPresumption bool

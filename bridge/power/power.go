@@ -101,6 +101,7 @@ const (
 // Plug is what is known of the plug that feeds the recorder. The zero Plug is
 // none.
 type Plug struct {
+	ID     uint64 // tells it from every other plug and way to read one, also after a restart
 	Exists bool
 	Relay  bool // it tells whether its relay is on
 	Meter  bool

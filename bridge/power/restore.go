@@ -32,6 +32,9 @@ func (m *Machine) recover() {
 	s := &m.d.Seq
 	s.Restored = true
 	m.failDrill("restart")
+	if s.Plug != m.cfg.Plug.ID { // what one plug told says nothing of another one
+		s.Baseline, s.OffProven = 0, false
+	}
 	if m.damaged {
 		m.move(Attention, JournalDamaged, "restart: damaged journal")
 		m.finish(Undone, "restart", "the journal is damaged")

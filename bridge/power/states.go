@@ -348,7 +348,7 @@ func (m *Machine) looked(f Facts) {
 	}
 	if s.Puts == 0 {
 		s.Before = f.Before
-		s.Baseline = m.baseline(baselineAge)
+		s.Baseline, s.Plug = m.baseline(baselineAge), m.cfg.Plug.ID
 	}
 	m.put()
 }
