@@ -254,3 +254,17 @@ func TestAnotherPlugThanTheOneThatWasCutIsNoProof(t *testing.T) {
 		}
 	}
 }
+
+// An accepted command has an outcome, also where the battery gets low in its boot.
+func TestALowBatteryInABootTellsWhatBecameOfTheCommand(t *testing.T) {
+	b := running(t, func(c *power.Config, _ *power.Memory) { c.Mains, c.AnyOutage = true, true })
+	b.tell(power.Mains{Stable: true})
+	b.accepted(power.Reboot)
+	b.silentFor(40*time.Second, 10)
+	b.probe(power.Alive)
+	b.at("booting")
+	b.tell(power.Mains{Lost: true, Low: true, Outage: 7})
+	b.tell(power.SignedIn{At: b.now, Serial: ownSerial, Firmware: firmware, Uptime: 10 * time.Second, UptimeTold: true})
+	b.at("checking")
+	b.gave(power.Reboot, power.Cancelled, "outage")
+}

@@ -166,9 +166,16 @@ func (m *Machine) takeOver() {
 		m.d.Seq.Asked = false
 		m.refuse(m.d.Seq.Command, "outage", "an outage shuts the recorder down")
 	}
-	m.finish(Cancelled, "outage", "an outage shuts the recorder down")
+	m.interrupted()
 	m.failDrill("outage")
 	m.outageBegins("the outage takes it over")
+}
+
+// interrupted tells what became of a command that an outage ends.
+func (m *Machine) interrupted() {
+	if m.d.Seq.Action != Outage {
+		m.finish(Cancelled, "outage", "an outage shuts the recorder down")
+	}
 }
 
 // circumstances are what the preflight depends on now.
@@ -818,6 +825,7 @@ func (m *Machine) booting() bool {
 	case v.other != "":
 		m.attention(WrongDevice, "another serial number")
 	case in && m.outage() && m.low():
+		m.interrupted()
 		m.outageBegins("outage, low battery")
 	case in && m.open == 0 && (m.again.never() || m.after(m.again, 0)):
 		m.do(CollectAfter)
