@@ -301,6 +301,7 @@ func (k *keeper) tell(out power.Output) {
 // follow does what the machine wants observed now.
 func (k *keeper) follow(ctx context.Context) {
 	w := k.machine.Watch()
+	k.resolve.Store(w.Resolve)
 	if w.Probe && k.probes == nil {
 		k.sight.last, k.sight.http = power.Probe{}, time.Time{}
 		probing, cancel := context.WithCancel(ctx)
@@ -308,7 +309,6 @@ func (k *keeper) follow(ctx context.Context) {
 		host := k.host()
 		k.work.Go(func() { k.probe(probing, host) })
 	}
-	k.resolve.Store(w.Resolve)
 	if !w.Probe && k.probes != nil {
 		k.probes()
 		k.probes = nil

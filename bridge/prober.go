@@ -23,13 +23,10 @@ const (
 )
 
 // host is where silence is judged: the numeric address that answered the last
-// request that was signed in, also before a restart of this program. Without one
-// no silence is seen.
+// request that was signed in, also before a restart of this program, unless another
+// one is configured since. Without one no silence is seen.
 func (k *keeper) host() string {
 	if host := k.client.Address(); host != "" {
-		return host
-	}
-	if host := k.machine.Memory().Seq.Before.Address; host != "" {
 		return host
 	}
 	if u, err := url.Parse(k.cfg.URL); err == nil {
@@ -37,7 +34,7 @@ func (k *keeper) host() string {
 			return u.Hostname()
 		}
 	}
-	return ""
+	return k.machine.Memory().Seq.Before.Address
 }
 
 // probe looks at the recorder, and at the witness, until ctx is done. Nothing of it
@@ -49,6 +46,9 @@ func (k *keeper) probe(ctx context.Context, host string) {
 	defer ticker.Stop()
 	elsewhere := make(chan string, 1) // what a lookup found: there is one at a time
 	resolved, resolving, also := time.Now(), false, ""
+	if k.client.Address() == "" {
+		resolved = time.Time{} // where it was before a restart of this program it needn't be now
+	}
 	for {
 		if signedIn := k.client.Address(); signedIn != "" {
 			host = signedIn // that was life, so silence begins anew
