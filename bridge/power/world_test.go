@@ -465,15 +465,15 @@ func (w *world) danger(what string, proof power.Proof) {
 		return
 	}
 	since := w.t - w.rec.since
+	unmet := w.rec.phase == "busy" && since <= 4*time.Second // no probe has met it yet
 	switch {
-	case w.rec.phase == "booting" && proof == power.ProofPresumed:
+	case (w.rec.phase == "booting" || unmet) && proof == power.ProofPresumed:
 		w.excuse("a presumption met a long boot")
 	case proof == power.ProofPresumed && !w.net:
 		w.excuse("a presumption met a recorder whose network had died while a hand at the cord started it")
 	case proof == power.ProofPerson && !w.net && w.rec.phase != "booting" && w.t-w.rec.started <= 5*time.Minute:
 		w.excuse("a hand at the cord started it in the 5 minutes of a person's word, and its network had died")
-	case proof == power.ProofPerson && (w.rec.phase == "booting" && since <= 5*time.Minute ||
-		w.rec.phase == "busy" && since <= 4*time.Second && w.t-w.rec.started <= 5*time.Minute): // no probe has met it yet
+	case proof == power.ProofPerson && (w.rec.phase == "booting" && since <= 5*time.Minute || unmet && w.t-w.rec.started <= 5*time.Minute):
 		w.excuse("it came back in the 5 minutes of a person's word")
 	case w.rec.phase == "booting" && since <= 20*time.Second:
 		w.excuse("a boot within 20 s of the last reading")
