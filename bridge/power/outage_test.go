@@ -1302,6 +1302,10 @@ func TestAnOutageRemembersWhomItStopped(t *testing.T) {
 	stopped(power.Stopped{Recorder: "garage", State: power.Confirming})
 	r.stands(1, power.Confirming).stands(0, power.Safe).stands(0, power.Off)
 	stopped(power.Stopped{Recorder: "garage", State: power.Off}, power.Stopped{Recorder: "barn", State: power.Confirming})
+	number := r.record.Memory.Number
+	if r.stands(1, power.Confirming); r.record.Memory.Number != number {
+		t.Error("a record without news")
+	}
 	r.restart(time.Minute).stands(0, power.Off).stands(1, power.Attention)
 	stopped(power.Stopped{Recorder: "garage", State: power.Off}, power.Stopped{Recorder: "barn", State: power.Attention})
 	r.mains(0).pass(time.Hour).stands(0, power.Booting).stands(0, power.Running).stands(0, power.Confirming) // by hand, later
@@ -1309,6 +1313,9 @@ func TestAnOutageRemembersWhomItStopped(t *testing.T) {
 	stopped(end...)
 	r.stands(0, power.Running).battery(0).pass(lossAfter)
 	stopped()
+	// One that comes back in an outage is shut down again.
+	r.pass(asksAfter).shuts().stands(0, power.Booting).stands(0, power.Running).shuts()
+	stopped(power.Stopped{Recorder: "garage", State: power.Confirming})
 }
 
 func TestNumbersOfOutagesGoOnWithoutAJournal(t *testing.T) {
