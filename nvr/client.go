@@ -25,6 +25,8 @@ const (
 	idleTimeout = 30 * time.Second
 	// deniedFor is how long a missing right isn't asked for again.
 	deniedFor = 10 * time.Minute
+	// rightLasts is for how long a right to notifications that worked isn't doubted.
+	rightLasts = time.Minute
 	// unsettledFor is how long after trouble a refusal isn't believed for good: a
 	// recorder that boots says odd things.
 	unsettledFor = 10 * time.Minute
@@ -64,8 +66,8 @@ type Client struct {
 
 	// Owned by the holder of turn.
 	nonce   *nonce
-	stale   []time.Time     // when nonces that had worked were refused lately
-	granted map[string]bool // what was answered that needs a right of its own
+	stale   []time.Time          // when nonces that had worked were refused lately
+	granted map[string]time.Time // when what needs a right of its own was answered on a fresh nonce
 
 	mu        sync.Mutex
 	trouble   time.Time            // when an answer was lost or 5xx last
@@ -121,7 +123,7 @@ func New(c Config) (*Client, error) {
 			IdleConnTimeout:        idleTimeout,
 			MaxResponseHeaderBytes: maxHeader,
 		},
-		denied: map[string]time.Time{}, swapped: map[string]bool{}, granted: map[string]bool{},
+		denied: map[string]time.Time{}, swapped: map[string]bool{}, granted: map[string]time.Time{},
 	}, nil
 }
 
@@ -231,6 +233,14 @@ func (q request) right() string {
 // extra says that a request needs a right of its own. Some firmware answers 401
 // where it is missing, which on a nonce that has worked would count twice.
 func (q request) extra() bool { return q.stream || q.right() != q.path }
+
+// hasRight says that the account had that right lately. Notifications are changed so
+// seldom that a right which worked may have been taken away meanwhile, and right before
+// a shutdown, which two rejections would keep from signing in.
+func (c *Client) hasRight(q request) bool {
+	at, ok := c.granted[q.right()]
+	return ok && (q.path != pathDisturb || time.Since(at) < rightLasts)
+}
 
 // heldBack says why a request that needs a right of its own isn't made whose like was
 // rejected while others weren't: the account seems to lack the right, and asking

@@ -554,6 +554,36 @@ func TestAMissingRightToNotificationsCostsTwoLoginsAtMost(t *testing.T) {
 	}
 }
 
+// A nonce that worked costs a second rejection, and with it all sign-ins for 35 minutes.
+func TestARightToNotificationsThatIsTakenAwayCostsOneLogin(t *testing.T) {
+	for name, rights := range map[string]nvrtest.Rights{
+		"to change": {Lacks: []string{"parameterConfig"}, As401: true},
+		"to read":   {Denied: []string{"System/status/disturbParams"}, As401: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			notifying(t, nvrtest.Notifications{Verbatim: true}, func(t *testing.T, r *nvrtest.Recorder, c *nvr.Client) {
+				found, silenced := paused(t, r)
+				o, err := c.SetNotifications(t.Context(), found, silenced)
+				says(t, o, err, nvr.OutcomeDone, nil)
+				if _, err := c.RestoreNotifications(t.Context(), found, silenced); err != nil {
+					t.Fatal(err)
+				}
+				time.Sleep(time.Minute)
+				r.SetRights(rights)
+				if o, err := c.SetNotifications(t.Context(), found, silenced); o == nvr.OutcomeDone || !errors.Is(err, nvr.ErrUnauthorized) {
+					t.Errorf("got %v, %v", o, err)
+				}
+				if n := r.Rejected(); n != 1 {
+					t.Errorf("%d rejected", n)
+				}
+				time.Sleep(time.Minute)
+				o, err = c.Shutdown(t.Context())
+				says(t, o, err, nvr.OutcomeDone, nil)
+			})
+		})
+	}
+}
+
 func TestAMissingRightAs403IsRemembered(t *testing.T) {
 	notifying(t, nvrtest.Notifications{}, func(t *testing.T, r *nvrtest.Recorder, c *nvr.Client) {
 		found, silenced := paused(t, r)

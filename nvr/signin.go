@@ -46,12 +46,14 @@ func (c *Client) roundTrip(ctx context.Context, q request) (*http.Response, erro
 		c.nonce = nil // it may have restarted, and count a nonce that it forgot as a failed login
 	}
 	streamed := q.stream && c.budget.heartbeats() // in an earlier run
-	if q.extra() && !c.granted[q.right()] && !streamed {
+	if q.extra() && !c.hasRight(q) && !streamed {
 		resp, err := c.fromChallenge(ctx, q, false)
 		if errors.Is(err, ErrState) && q.right() == rightPower && c.nonce != nil && c.budget.mayReuse(time.Now()) {
 			return c.again(ctx, q) // a shutdown can't wait until this host's own disk is repaired
 		}
-		c.granted[q.right()] = err == nil && resp.StatusCode == http.StatusOK
+		if delete(c.granted, q.right()); err == nil && resp.StatusCode == http.StatusOK {
+			c.granted[q.right()] = time.Now()
+		}
 		return resp, err
 	}
 	if c.nonce != nil && c.budget.mayReuse(time.Now()) {
