@@ -337,6 +337,35 @@ func TestAStopPutsBackWithinFiveSeconds(t *testing.T) {
 	}
 }
 
+// Firmware that answers 401 where a right is missing makes it look like a wrong password.
+func TestARightThatIsTakenAwayTakesTheRecorderAwayForAMinute(t *testing.T) {
+	for _, resume := range []bool{false, true} {
+		alertsWorld(t, app(), func(t *testing.T, w *world, r *nvrtest.Recorder) {
+			w.order("pause_alerts", "")
+			if !resume {
+				w.order("resume_alerts", "")
+			}
+			time.Sleep(2 * time.Minute)
+			r.Fail(nvrtest.Fault{Path: disturbPath, Method: "PUT", Status: 401})
+			if resume {
+				w.order("resume_alerts", "")
+			} else {
+				w.order("pause_alerts", `,"minutes":720`)
+			}
+			away := 0
+			for range 30 * 60 {
+				time.Sleep(time.Second)
+				if w.value("hikbridge/garage/availability") != "online" {
+					away++
+				}
+			}
+			if n := r.Rejected(); away == 0 || away > 70 || n != 1 {
+				t.Errorf("resume %v: away for %d s; %d rejected logins", resume, away, n)
+			}
+		})
+	}
+}
+
 func TestARenamedRecorderGetsItsNotificationsBack(t *testing.T) {
 	for name, lost := range map[string]bool{"": false, "what was kept can't be moved": true} {
 		t.Run(name, func(t *testing.T) {

@@ -51,8 +51,8 @@ func (r *recorder) heardOfAlerts(a answer, what outcome) {
 	case what == silent: // whether it is there the next question tells
 		r.live.silent++
 		r.plan.entries[taskInfo].tried = false
-	case what == notSignedIn:
-		r.notReady(a.err, a.at.Add(signInRetry))
+	case what == notSignedIn: // and whether more than this right is missing
+		r.plan.entries[taskInfo].tried = false
 	default:
 		r.heard(a.at)
 	}
