@@ -44,9 +44,9 @@ type alerts struct {
 	lost    string        // why it isn't known what an earlier run has left
 }
 
-func newAlerts(stateDir, name string, known *remembered) alerts {
+func newAlerts(stateDir string, c RecorderConfig, known *remembered) alerts {
 	var a alerts
-	journal, err := openPauseJournal(stateDir, name)
+	journal, err := openPauseJournal(stateDir, c.Name)
 	a.journal = journal
 	if err != nil {
 		a.lost = plain(err)
@@ -54,19 +54,20 @@ func newAlerts(stateDir, name string, known *remembered) alerts {
 	a.left, a.back = journal.kept != nil, journal.kept != nil
 	if known != nil {
 		a.app = nvr.Maybe[bool]{Value: known.App, Known: known.App}
-		a.may = nvr.Maybe[bool]{Value: known.AppPaused, Known: known.AppPaused}
+		did := known.AppPausedBy == c.Username // another account may lack the right
+		a.may = nvr.Maybe[bool]{Value: did, Known: did}
 	}
 	return a
 }
 
 // takeOver goes on with what is to be put back on a recorder that was called otherwise.
 // No question about alerts is under way then: it wasn't known yet who answers.
-func (a *alerts) takeOver(stateDir, formerly, name string, known *remembered) {
+func (a *alerts) takeOver(stateDir, formerly string, c RecorderConfig, known *remembered) {
 	if a.left {
 		return
 	}
-	err := errors.Join(a.journal.close(), os.Rename(pauseJournalPath(stateDir, formerly), pauseJournalPath(stateDir, name)))
-	found := newAlerts(stateDir, name, known)
+	err := errors.Join(a.journal.close(), os.Rename(pauseJournalPath(stateDir, formerly), pauseJournalPath(stateDir, c.Name)))
+	found := newAlerts(stateDir, c, known)
 	a.journal, a.left, a.back, a.app, a.may, a.lost = found.journal, found.left, found.back, found.app, found.may, found.lost
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
 		a.lost = plain(err)
@@ -162,7 +163,12 @@ func (r *recorder) alertAnswer(a answer) {
 func (r *recorder) noteApp() {
 	a := &r.alerts
 	r.known.App = a.app.Value
-	r.known.AppPaused = a.may.Value && (r.known.AppPaused || a.came)
+	switch {
+	case !a.may.Value:
+		r.known.AppPausedBy = ""
+	case a.came:
+		r.known.AppPausedBy = r.cfg.Username
+	}
 }
 
 // probedAlerts takes over whether the recorder has the setting. It isn't asked again

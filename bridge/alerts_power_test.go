@@ -161,6 +161,63 @@ func TestAnAccountWithoutAKnownRightChangesNothingBeforeAShutdown(t *testing.T) 
 	}
 }
 
+// The account isn't told what it may, and firmware that answers 401 where a right is
+// missing ends all sign-ins, the first time for a minute.
+func TestARightThatIsTakenAwayDelaysAnOutageByOneMinuteAtMost(t *testing.T) {
+	for name, row := range map[string]struct {
+		takesAway, other bool
+		delay            time.Duration
+	}{
+		"it is there":                  {},
+		"it was taken away":            {takesAway: true, delay: 70 * time.Second},
+		"another account never had it": {takesAway: true, other: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			rights := nvrtest.Rights{Denied: []string{"Security/users"}}
+			darkHome(t, homeSetup{recorder: silenceable()}, func(h *home) { h.recorder.SetRights(rights) }, func(t *testing.T, h *home) {
+				h.order("pause_alerts", "")
+				h.order("resume_alerts", "")
+				if silenced := len(h.recorder.NotificationPuts()); silenced != 2 {
+					t.Fatalf("it was changed %d times", silenced)
+				}
+				time.Sleep(2 * time.Minute)
+				if row.other {
+					h.stop()
+					h.becomesAnothersRecorder(silenceable())
+					h.recorder.SetRights(rights)
+				}
+				if row.takesAway {
+					h.recorder.Fail(nvrtest.Fault{Path: disturbPath, Method: "PUT", Status: 401})
+				}
+				if row.other {
+					h.start()
+					time.Sleep(12 * time.Minute)
+				}
+				lost := time.Now()
+				h.mains("off")
+				h.reaches("confirming", time.Hour)
+				if after := h.puts()[0].At.Sub(lost) - 5*time.Minute - 6*time.Second; after > row.delay {
+					t.Errorf("it was asked %v too late; %d rejected logins", after, h.recorder.Rejected())
+				}
+				if rejected := h.recorder.Rejected() > 0; rejected != (row.delay > 0) {
+					t.Errorf("%d rejected logins", h.recorder.Rejected())
+				}
+			})
+		})
+	}
+}
+
+// becomesAnothersRecorder gives the recorder another account, which the bridge uses
+// from its next start on.
+func (h *home) becomesAnothersRecorder(c nvrtest.Config) {
+	c.Name, c.Serial, c.Username, c.Password = "garage", h.recorder.Serial(), "visitor", password
+	c.Watts.Halted = 0.4
+	h.recorder.Close()
+	h.recorder = nvrtest.New(c)
+	h.recorders["garage"] = h.recorder
+	h.config.Recorders[0].Username, h.config.Recorders[0].Dial = c.Username, h.recorder.Dial
+}
+
 func TestAtALowBatteryNothingIsChangedFirst(t *testing.T) {
 	darkHome(t, homeSetup{recorder: silenceable()}, func(h *home) { h.nut = h.battery() }, func(t *testing.T, h *home) {
 		h.nut.Status("OB DISCHRG")

@@ -140,7 +140,7 @@ func (r *recorder) identify(a answer) {
 		r.known = &remembered{ID: id}
 		if before != nil {
 			r.known = before // it was called otherwise: channel ids stay
-			r.alerts.takeOver(r.site.cfg.StateDir, formerly, r.cfg.Name, before)
+			r.alerts.takeOver(r.site.cfg.StateDir, formerly, r.cfg, before)
 		}
 	}
 	r.welcome(i)
@@ -151,7 +151,7 @@ func (r *recorder) welcome(i nvr.Info) {
 	k := r.known
 	if k.Firmware != "" && k.Firmware != i.Firmware {
 		r.log.Info("recorder has another firmware", keyFirmware, i.Firmware, keyBefore, k.Firmware)
-		k.Pictures, k.App, k.AppPaused = nil, false, false
+		k.Pictures, k.App, k.AppPausedBy = nil, false, ""
 		r.alerts.app, r.alerts.may = nvr.Maybe[bool]{}, nvr.Maybe[bool]{}
 		now := time.Now()
 		r.plan.reset(now)

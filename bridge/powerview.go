@@ -224,6 +224,9 @@ func (r *recorder) obey(v powerView) {
 	}
 	if v.Configure.Known && v.Configure != before.Configure {
 		r.alerts.may = v.Configure
+		if r.known != nil {
+			r.noteApp()
+		}
 	}
 	if before.Ask && !v.Ask && r.cancel != nil {
 		r.cancel() // a power effect goes first

@@ -140,7 +140,7 @@ func newRecorder(c RecorderConfig, s *site) (*recorder, error) {
 			plans: map[string]nvr.Track{}, idle: map[string]int{}},
 		latches:  latches{on: map[ref]*latch{}},
 		pictures: pictures{taken: map[string]time.Time{}},
-		alerts:   newAlerts(s.cfg.StateDir, c.Name, known),
+		alerts:   newAlerts(s.cfg.StateDir, c, known),
 		oldest:   oldest{found: map[string]time.Time{}},
 	}
 	if known != nil {

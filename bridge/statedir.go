@@ -72,10 +72,10 @@ type remembered struct {
 	// Pictures says for each kind of channel whether pictures can be taken, once
 	// that was tried on this firmware.
 	Pictures map[string]bool `json:"pictures,omitempty"`
-	// App says that this firmware lets its own notifications be silenced, AppPaused
-	// that it was done.
-	App       bool `json:"app,omitempty"`
-	AppPaused bool `json:"app_paused,omitempty"`
+	// App says that this firmware lets its own notifications be silenced, AppPausedBy
+	// with which account it was done.
+	App         bool   `json:"app,omitempty"`
+	AppPausedBy string `json:"app_paused_by,omitempty"`
 	// What it told at least once, so that the entity is created and stays.
 	Tells tells `json:"tells"`
 }
