@@ -36,6 +36,7 @@ type pauseOrder struct {
 type alerts struct {
 	pause
 	journal *pauseJournal // the requester's, while it is asked
+	asked   bool          // the requester has it
 	shown   bool          // as silent
 	orders  []pauseOrder  // whose outcome is still to be told
 	problem string        // why the app wasn't silenced in this pause
@@ -132,6 +133,7 @@ func (r *recorder) alertQuestion(now time.Time) (q question, ok bool) {
 // alertAnswer takes in what became of that.
 func (r *recorder) alertAnswer(a answer) {
 	p := &r.alerts
+	p.asked = false
 	switch {
 	case a.task == taskSilence:
 		p.silenced(a.at, a.silencing)
@@ -231,7 +233,7 @@ func (r *recorder) tellPause(o pauseOrder, now time.Time) bool {
 			return false
 		}
 		message = "paused until " + clockTime(p.until()) + ", here only: " + r.whyHereOnly()
-	case !p.left, !p.restored.IsZero():
+	case !p.left && !p.asked, !p.restored.IsZero():
 		message = "alerts are told again"
 		if p.others != "" {
 			message += "; somebody else changed notifications meanwhile, which stays: " + p.others
@@ -272,6 +274,8 @@ func (r *recorder) whyHereOnly() string {
 		return "what was paused there before isn't put back yet"
 	case s.careful:
 		return "it isn't tried while the recorder may have to be shut down"
+	case r.mayStillSilence(time.Now()):
+		return "the recorder is slow, and hasn't said yet whether it does it, too"
 	}
 	return "all of it is silenced there already"
 }

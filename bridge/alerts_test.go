@@ -337,6 +337,37 @@ func TestAStopPutsBackWithinFiveSeconds(t *testing.T) {
 	}
 }
 
+func TestWhatASlowRecorderHasNotSaidYetIsNotTold(t *testing.T) {
+	alertsWorld(t, app(), func(t *testing.T, w *world, r *nvrtest.Recorder) {
+		r.Fail(nvrtest.Fault{Path: "System", Delay: 4500 * time.Millisecond})
+		w.order("pause_alerts", "")
+		time.Sleep(time.Minute)
+		if got := w.lastMessage(); !strings.Contains(got, "the recorder is slow") {
+			t.Errorf("it says %q", got)
+		}
+		if got := w.value("hikbridge/garage/alerts_paused/attributes"); silencedChannels(r) != 3 || !strings.Contains(got, `"app":"paused"`) {
+			t.Errorf("%d channels are silenced; attributes: %s", silencedChannels(r), got)
+		}
+	})
+	alertsWorld(t, app(), func(t *testing.T, w *world, r *nvrtest.Recorder) {
+		r.Fail(nvrtest.Fault{Path: "System", Delay: 2 * time.Second})
+		w.order("pause_alerts", "")
+		w.order("resume_alerts", "") // while it is being silenced
+		once := false
+		for range 60 {
+			n := silencedChannels(r)
+			once = once || n == 3
+			if n != 1 && strings.Contains(w.lastMessage(), "alerts are told again") {
+				t.Fatalf("it says %q, with %d channels silenced", w.lastMessage(), n)
+			}
+			time.Sleep(time.Second)
+		}
+		if !once || w.lastMessage() != "alerts are told again" || silencedChannels(r) != 1 {
+			t.Errorf("silenced meanwhile: %v; it says %q, with %d channels silenced", once, w.lastMessage(), silencedChannels(r))
+		}
+	})
+}
+
 // Firmware that answers 401 where a right is missing makes it look like a wrong password.
 func TestARightThatIsTakenAwayTakesTheRecorderAwayForAMinute(t *testing.T) {
 	for _, resume := range []bool{false, true} {

@@ -221,6 +221,7 @@ func (r *recorder) act(ctx context.Context, work chan<- asked) (wake time.Time) 
 		return sooner(wake, at)
 	}
 	r.asking, r.looked = true, now
+	r.alerts.asked = q.task.aboutAlerts()
 	var question context.Context
 	question, r.cancel = context.WithCancel(ctx)
 	work <- asked{question, q} // the requester is idle, so this doesn't wait
