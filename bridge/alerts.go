@@ -15,7 +15,8 @@ import (
 )
 
 const (
-	// putBackAtStop is how long a stop waits for a recorder to take its setting back.
+	// putBackAtStop is how long a stop waits for a recorder to take its setting back. A
+	// sign-in that is under way then gets one second more.
 	putBackAtStop = 4 * time.Second
 	// pauseAnswer is how long the outcome of a command waits for the recorder.
 	pauseAnswer = 20 * time.Second
@@ -403,8 +404,9 @@ func (r *recorder) stopAlerts(ctx context.Context) {
 	if a.journal.kept == nil || !r.live.ready || !r.power.Ask {
 		return
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), putBackAtStop)
+	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
+	defer time.AfterFunc(putBackAtStop, cancel).Stop() // past a deadline a sign-in would be waited for
 	if b := putItBack(ctx, r.client, question{journal: a.journal, forget: a.left && a.sure}); b.err != nil {
 		r.log.Error("alerts aren't put back in the recorder's app; the next start does it", keyError, plain(b.err))
 	}

@@ -337,6 +337,36 @@ func TestAStopPutsBackWithinFiveSeconds(t *testing.T) {
 	}
 }
 
+// The answer to a fresh nonce is waited for even past a deadline: it may count.
+func TestAStopWaitsForNoSignIn(t *testing.T) {
+	for name, trouble := range map[string]nvrtest.Fault{
+		"it never answers who signs in": {Answers: nvrtest.Granted, NoAnswer: true},
+		"it is slow":                    {Delay: 3900 * time.Millisecond},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := app()
+			c.NonceUses = 1
+			alertsWorld(t, c, func(t *testing.T, w *world, r *nvrtest.Recorder) {
+				found := r.Notifications()
+				w.order("pause_alerts", "")
+				time.Sleep(10 * time.Minute) // it is learned that every request needs a nonce of its own
+				r.Fail(trouble)
+				began := time.Now()
+				w.stop()
+				if took := time.Since(began); took > 5*time.Second {
+					t.Errorf("it took %v", took)
+				}
+				r.ClearFaults()
+				w.start()
+				time.Sleep(40 * time.Minute) // logins whose answers were lost may count
+				if !bytes.Equal(r.Notifications(), found) {
+					t.Errorf("after the next start\n%s\nwant\n%s", r.Notifications(), found)
+				}
+			})
+		})
+	}
+}
+
 func TestWhatASlowRecorderHasNotSaidYetIsNotTold(t *testing.T) {
 	alertsWorld(t, app(), func(t *testing.T, w *world, r *nvrtest.Recorder) {
 		r.Fail(nvrtest.Fault{Path: "System", Delay: 4500 * time.Millisecond})
