@@ -427,6 +427,26 @@ func TestARightThatIsTakenAwayTakesTheRecorderAwayForAMinute(t *testing.T) {
 	}
 }
 
+func TestAMissingRightToReadTheSettingTakesTheRecorderAwayForAMinute(t *testing.T) {
+	rights := nvrtest.Rights{Denied: []string{disturbPath}, As401: true}
+	alertsWorldWith(t, app(), rights, func(t *testing.T, w *world, r *nvrtest.Recorder) {
+		away := 0
+		for range 3 * 3600 {
+			if w.value("hikbridge/garage/availability") != "online" {
+				away++
+			}
+			time.Sleep(time.Second)
+		}
+		if n := r.Rejected(); away > 70 || n != 2 {
+			t.Errorf("away for %d s; %d rejected logins", away, n)
+		}
+		w.order("pause_alerts", "")
+		if got := w.lastMessage(); !strings.Contains(got, "here only") || r.Rejected() != 2 {
+			t.Errorf("it says %q; %d rejected logins", got, r.Rejected())
+		}
+	})
+}
+
 func TestARenamedRecorderGetsItsNotificationsBack(t *testing.T) {
 	for name, lost := range map[string]bool{"": false, "what was kept can't be moved": true} {
 		t.Run(name, func(t *testing.T) {

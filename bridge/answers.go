@@ -37,6 +37,11 @@ func (r *recorder) answer(a answer) {
 	case unsupported, refused:
 		r.wasRefused(a, what == unsupported)
 	case notSignedIn:
+		if a.task == taskAlerts { // whether more than this right is missing the next question tells
+			r.plan.refused(a.task, a.at)
+			r.plan.entries[taskInfo].tried = false
+			break
+		}
 		r.notReady(a.err, a.at.Add(signInRetry))
 	case silent:
 		r.missed(a)
