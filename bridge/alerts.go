@@ -169,7 +169,7 @@ func (r *recorder) noteApp() {
 	switch {
 	case !a.may.Value:
 		r.known.AppPausedBy = ""
-	case a.came:
+	case a.left && !a.back:
 		r.known.AppPausedBy = r.cfg.Username
 	}
 }
@@ -227,14 +227,14 @@ func (r *recorder) tellPause(o pauseOrder, now time.Time) bool {
 	switch {
 	case o.lasts > 0 && !p.silent(now):
 		message = "it has ended already"
-	case o.lasts > 0 && p.left && p.came && !p.back:
+	case o.lasts > 0 && p.left && !p.back:
 		message = "paused until " + clockTime(p.until()) + ", also in the recorder's app"
 	case o.lasts > 0:
 		if waits && (p.back || r.mayStillSilence(now)) {
 			return false
 		}
 		message = "paused until " + clockTime(p.until()) + ", here only: " + r.whyHereOnly()
-	case !p.left && !p.asked, !p.restored.IsZero():
+	case !p.left && !p.asked, p.restored:
 		message = "alerts are told again"
 		if p.others != "" {
 			message += "; somebody else changed notifications meanwhile, which stays: " + p.others
@@ -286,7 +286,7 @@ func (r *recorder) alertValues(v map[string]value) {
 	p := &r.alerts
 	app := "not supported"
 	switch {
-	case p.left && p.came && !p.back:
+	case p.left && !p.back:
 		app = "paused"
 	case p.left && !p.refused:
 		app = "to be put back"

@@ -1,6 +1,7 @@
 package bridge
 
 import (
+	"errors"
 	"time"
 
 	"hikbridge/mqtt"
@@ -94,6 +95,7 @@ func NewPause(left, has, may bool) Pause {
 func (p *Pause) Begin(now time.Time, d time.Duration)   { p.p.begin(now, d) }
 func (p *Pause) Resume()                                { p.p.resume() }
 func (p *Pause) SequenceMoved(now time.Time, runs bool) { p.p.sequenceMoved(now, runs) }
+func (p *Pause) MayNot()                                { p.p.may = known(false) }
 func (p *Pause) Ready()                                 { p.p.ready() }
 func (p *Pause) Silent(now time.Time) bool              { return p.p.silent(now) }
 func (p *Pause) Quiet(now time.Time) bool               { return p.p.quiet(now) }
@@ -107,15 +109,20 @@ func (p *Pause) Step(now time.Time, s Standing) (string, time.Time) {
 
 // pauseErrors are why something failed, by name.
 var pauseErrors = map[string]error{"unsupported": nvr.ErrUnsupported, "forbidden": nvr.ErrForbidden, "disk": errJournal,
+	"document": errors.Join(nvr.ErrUnsupported, nvr.ErrDocument), "not kept": nvr.ErrNotKept, "missing": nvr.ErrBusy,
 	"unknown": nvr.ErrBusy, "refused": nvr.ErrBusy, "not sent": nvr.ErrBusy}
 
 func (p *Pause) Silenced(now time.Time, outcome string, left bool, why string) {
 	o := map[string]nvr.Outcome{"done": nvr.OutcomeDone, "unknown": nvr.OutcomeUnknown, "not sent": nvr.OutcomeNotSent, "refused": nvr.OutcomeRefused}[outcome]
-	p.p.silenced(now, silencing{outcome: o, left: left, err: pauseErrors[why]})
+	p.p.silenced(now, silencing{outcome: o, left: left, already: why == "already", err: pauseErrors[why]})
 }
 
 func (p *Pause) WasPutBack(now time.Time, left bool, why string) {
-	p.p.wasPutBack(now, putBack{left: left, err: pauseErrors[why]})
+	b := putBack{left: left, err: pauseErrors[why]}
+	if why == "missing" {
+		b.Missing = []int{1}
+	}
+	p.p.wasPutBack(now, b)
 }
 
 // FullShutdown says whether an action of the log book was one.

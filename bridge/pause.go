@@ -59,10 +59,9 @@ type pause struct {
 
 	left     bool      // the journal holds what is to be put back
 	refused  bool      // and nothing was changed, as the recorder said
-	came     bool      // the change was read back
-	sure     bool      // nor has the recorder started since
-	back     bool      // it is on its way back: it isn't a pause any more
-	restored time.Time // when it was put back for the first time
+	back     bool      // it is on its way back, as nobody knows that the change came or its time is over
+	sure     bool      // the change was read back, and the recorder hasn't started since
+	restored bool      // it was put back for the first time
 	fails    int       // tries to put it back, in a row
 	hopeless time.Time // since when nothing but what can't be put back is left
 	next     time.Time // nothing is tried before
@@ -104,7 +103,7 @@ func (p *pause) until() time.Time { return later(p.command, p.sequence) }
 // ready takes in that the recorder can be asked again. It may have started, and tell
 // less than it has.
 func (p *pause) ready() {
-	p.sure, p.restored, p.fails, p.hopeless, p.next = false, time.Time{}, 0, time.Time{}, time.Time{}
+	p.sure, p.restored, p.fails, p.hopeless, p.next = false, false, 0, time.Time{}, time.Time{}
 }
 
 // step says what is to be done now, and when to look again; zero is never.
@@ -133,7 +132,7 @@ func (p *pause) wanted(now time.Time, s standing) pauseStep {
 	case p.left && !p.hopeless.IsZero() && now.Sub(p.hopeless) >= putBackHopeless:
 		return stepGiveUp
 	case p.left && (p.back || !p.silent(now)):
-		if p.sure || !p.restored.IsZero() {
+		if p.sure || p.restored {
 			return stepForget
 		}
 		return stepPutBack
@@ -157,9 +156,8 @@ type silencing struct {
 func (p *pause) silenced(now time.Time, s silencing) {
 	p.tries++
 	done := s.outcome == nvr.OutcomeDone
-	p.left, p.came, p.sure, p.back = s.left, s.left && done, s.left && done, s.left && !done
+	p.left, p.sure, p.back = s.left, s.left && done, s.left && !done
 	p.refused = s.outcome == nvr.OutcomeRefused || s.outcome == nvr.OutcomeBusy
-	p.restored, p.fails, p.hopeless, p.next = time.Time{}, 0, time.Time{}, time.Time{}
 	switch {
 	case s.already:
 		p.tries, p.app = pauseTries, known(true)
@@ -193,17 +191,14 @@ func (p *pause) wasPutBack(now time.Time, b putBack) {
 		*p = pause{command: p.command, sequence: p.sequence, running: p.running, resumed: p.resumed, app: p.app, may: p.may, tries: p.tries}
 		return
 	case b.err == nil:
-		if p.restored.IsZero() {
-			p.restored = now
-		}
-		p.fails, p.hopeless, p.next = 0, time.Time{}, now.Add(putBackAgain)
+		p.restored, p.fails, p.hopeless, p.next = true, 0, time.Time{}, now.Add(putBackAgain)
 		return
 	case b.Missing == nil && !errors.Is(b.err, nvr.ErrUnsupported):
 		p.hopeless = time.Time{}
 	case p.hopeless.IsZero():
 		p.hopeless = now
 	}
-	p.restored = time.Time{}
+	p.restored = false
 	p.next = now.Add(min(lastPutBack, firstPutBack<<min(p.fails, 10)))
 	p.fails++
 }
