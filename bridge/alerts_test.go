@@ -227,6 +227,8 @@ func TestWhereTheAppCantBePausedTheSwitchWorksHereAndSaysWhy(t *testing.T) {
 			says: "silenced there already", app: "supported"},
 		"it accepts it and doesn't keep it": {config: with(func(c *nvrtest.Config) { c.Notifications.Put.Ignored = true }),
 			says: "doesn't keep it", app: "to be put back", puts: 1},
+		"it is busy": {config: with(func(c *nvrtest.Config) { c.Notifications.Put.Busy = 100 }),
+			says: "wait until that has ended", app: "supported", puts: 3},
 		"it doesn't answer": {config: app(), before: func(_ *world, r *nvrtest.Recorder) {
 			r.Unplug()
 			time.Sleep(2 * time.Minute)
