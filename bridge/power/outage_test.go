@@ -1318,6 +1318,26 @@ func TestAnOutageRemembersWhomItStopped(t *testing.T) {
 	stopped(power.Stopped{Recorder: "garage", State: power.Confirming})
 }
 
+func TestTheLogBookIsToldWhyAnOutageAsks(t *testing.T) {
+	r := onSite(t, sensor, ups).calm()
+	why := func(want string) {
+		t.Helper()
+		if got := r.s.Why(); got != want {
+			t.Errorf("%q, not %q", got, want)
+		}
+	}
+	why("")
+	since := r.now.Wall.Format("15:04:05")
+	r.battery(0).battery(1, charge(90)).pass(asksAfter - time.Second)
+	why("")
+	r.pass(time.Second)
+	why("mains lost since " + since + ", as sensor, ups said; on battery for 5 min")
+	r.mains(0).mains(1)
+	why("")
+	r.pass(time.Hour)
+	why("")
+}
+
 func TestNumbersOfOutagesGoOnWithoutAJournal(t *testing.T) {
 	r := onSite(t, sensor)
 	r.battery(0).pass(asksAfter)
@@ -1341,6 +1361,7 @@ func TestASiteRecordThatCantBeOursIsNone(t *testing.T) {
 		"a time below nothing":           func(d *power.SiteMemory) { d.OnBattery = -1 },
 		"a time of more than a year":     func(d *power.SiteMemory) { d.OnBattery = 366 * 24 * time.Hour },
 		"more shutdowns than are kept":   func(d *power.SiteMemory) { d.Shutdowns = make([]power.Instant, 4) },
+		"more recorders than may be":     func(d *power.SiteMemory) { d.Stopped = make([]power.Stopped, 1001) },
 	} {
 		r := onSite(t, sensor)
 		r.battery(0).pass(asksAfter).shuts()
@@ -1352,6 +1373,6 @@ func TestASiteRecordThatCantBeOursIsNone(t *testing.T) {
 	r := onSite(t, sensor)
 	r.battery(0).pass(time.Minute)
 	d := &r.record.Memory
-	d.Number, d.Outage, d.OnBattery, d.Shutdowns = 1<<60, 1<<60, 365*24*time.Hour, make([]power.Instant, 3)
+	d.Number, d.Outage, d.OnBattery, d.Shutdowns, d.Stopped = 1<<60, 1<<60, 365*24*time.Hour, make([]power.Instant, 3), make([]power.Stopped, 1000)
 	r.restart(time.Minute).isnt("over", r.over())
 }
