@@ -1336,6 +1336,13 @@ func TestTheLogBookIsToldWhyAnOutageAsks(t *testing.T) {
 	why("")
 	r.pass(time.Hour)
 	why("")
+
+	r = onSite(t, ups).calm()
+	since = r.now.Wall.Format("15:04:05")
+	r.battery(0, charge(40)).pass(lossAfter)
+	why("mains lost since " + since + ", as ups said; 40 % charge")
+	r.battery(0, charge(60)) // it has asked
+	why("mains lost since " + since + ", as ups said")
 }
 
 func TestNumbersOfOutagesGoOnWithoutAJournal(t *testing.T) {
