@@ -2293,6 +2293,20 @@ func TestWithoutAJournalAnOutageAsksOnce(t *testing.T) {
 		}
 	}
 
+	// What a person asks is made by no other right than that.
+	b = running(t, func(c *power.Config, d *power.Memory) { c.Mains, d.Outage = true, 1 })
+	b.tell(power.Mains{Stable: true})
+	b.tell(power.Mains{Lost: true, Low: true}) // its owner wants nothing done about it
+	b.asks(power.Shutdown)
+	b.collected(b.facts())
+	b.pass(10 * time.Second)
+	b.hold = true
+	b.collected(b.facts())
+	b.commit(power.Failed)
+	if n := requests(b); n != 1 || b.m.Position() != "running" {
+		t.Errorf("by hand: %d requests in %s", n, b.m.Position())
+	}
+
 	// One that was recorded and didn't leave changes nothing of that.
 	for _, row := range []struct {
 		name string

@@ -81,6 +81,7 @@ func TestAScheduleIsCalledOne(t *testing.T) {
 		{"at other times", []time.Duration{day - 61*time.Minute, 2 * day, 3 * day}, "in the last 24 hours already"},
 		{"today, several times", []time.Duration{0, time.Minute, 20 * time.Minute}, "in the last 24 hours already"},
 		{"one a week ago", []time.Duration{day, 2 * day, 7 * day}, ""},
+		{"three nights, and one a week ago", []time.Duration{day, 2 * day, 3 * day, 7 * day}, "about this time on 3 of the last 7 days"},
 		{"one by a clock that was ahead", []time.Duration{time.Minute, 2 * day, 3 * day, -day}, "in the last 24 hours already"},
 	} {
 		b := running(t, func(_ *power.Config, d *power.Memory) {

@@ -446,6 +446,18 @@ func TestTimersMayBeMadeSlowerAndFasterOnlyByADrill(t *testing.T) {
 			t.Errorf("%s: %v, which doesn't name %s", x.name, err, x.wrong)
 		}
 	}
+	for value, want := range map[time.Duration]string{10 * time.Second: "10s", time.Minute: "1m", 70 * time.Second: "1m10s"} {
+		err := power.Config{Timers: power.Timers{Quiet: value}}.Validate(power.Learned{})
+		if err == nil || !strings.HasPrefix(err.Error(), "quiet is "+want+"; with less than 3m ") {
+			t.Errorf("%v: %v", value, err)
+		}
+	}
+	for value, want := range map[time.Duration]string{26 * time.Hour: "26h", 25*time.Hour + 10*time.Minute: "25h10m"} {
+		err := power.Config{Timers: power.Timers{Boot: value}}.Validate(power.Learned{})
+		if err == nil || !strings.HasPrefix(err.Error(), "boot is "+want+"; ") {
+			t.Errorf("%v: %v", value, err)
+		}
+	}
 }
 
 func TestAShorterQuietCountsAsLongAsItsDrill(t *testing.T) {
