@@ -350,7 +350,7 @@ func batches(t *testing.T, binary string) []batch {
 		t.Fatalf("no tests:\n%s", out)
 	}
 	run := func(names ...string) string { return "-test.run=^(" + strings.Join(names, "|") + ")$" }
-	limit := func(d time.Duration) time.Duration { return 20*time.Second + 10*d }
+	limit := func(d time.Duration) time.Duration { return 20*time.Second + 40*d } // a mutant has half the processors, and others beside it
 	var all []batch
 	if len(fast) > 0 {
 		all = append(all, batch{[]string{run(fast...)}, limit(sum)})
@@ -395,7 +395,7 @@ func (x *mutant) try(binary string, all []batch) error {
 			continue
 		case late:
 			x.byTime = true
-			x.fate = "the time limit"
+			x.fate = "the time limit of " + s.args[0]
 		case !errors.As(err, &exit):
 			return err
 		default:
