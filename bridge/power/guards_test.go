@@ -293,6 +293,7 @@ type bench struct {
 	hold    bool // records aren't answered
 	out     power.Output
 	answers []power.Answer
+	ends    []power.Answer
 	rows    []string
 	effect  power.Effect // the last one
 	effects []power.EffectKind
@@ -322,6 +323,7 @@ func onBench(t *testing.T, c power.Config, d power.Memory) *bench {
 func (b *bench) take(out power.Output) {
 	b.out = out
 	b.answers = append(b.answers, out.Answers...)
+	b.ends = append(b.ends, out.Ends...)
 	for _, x := range out.Moves {
 		b.rows = append(b.rows, x.Row)
 	}
@@ -1674,8 +1676,65 @@ func TestAJournalThatFailedIsTriedAgain(t *testing.T) {
 		t.Errorf("before five minutes: %v", b.m.Needs())
 	}
 	b.pass(1)
-	if slices.Contains(b.m.Needs(), "journal") {
-		t.Errorf("after five minutes: %v", b.m.Needs())
+	if slices.Contains(b.m.Needs(), "journal") || !slices.Equal(b.record.What, []string{"the journal is tried again"}) {
+		t.Errorf("after five minutes: %v, %v", b.m.Needs(), b.record.What)
+	}
+
+	b = running(t, nil)
+	b.hold = true
+	b.asks(power.Check)
+	b.commit(power.Failed)
+	b.collected(b.facts())
+	b.commit(power.Failed)
+	b.now.Mono, b.now.Wall = b.now.Mono+time.Hour, b.now.Wall.Add(time.Hour)
+	b.relay(power.RelayOff) // news is a try of its own
+	b.at("attention(power_lost)")
+	if slices.Contains(b.record.What, "the journal is tried again") {
+		t.Errorf("with news: %v", b.record.What)
+	}
+}
+
+func TestWhatNoCommandWaitsForHasAnOutcomeToo(t *testing.T) {
+	for _, row := range []struct {
+		name string
+		make func() *bench
+		want []power.Answer
+	}{
+		{"an outage", func() *bench {
+			b := dark(t, nil, power.Mains{})
+			b.collected(b.facts())
+			b.pass(5 * time.Second)
+			b.collected(b.facts())
+			b.put(power.Done)
+			b.relay(power.RelayOff)
+			b.at("attention(power_lost)")
+			return b
+		}, []power.Answer{{Type: power.Undone, Action: power.Outage, Reason: "power_lost"}}},
+		{"a plug that somebody switched off", func() *bench {
+			b := running(t, nil)
+			b.relay(power.RelayOff)
+			b.at("attention(power_lost)")
+			return b
+		}, []power.Answer{{Type: power.Undone, Reason: "power_lost"}}},
+		{"one that a person shut down: its command has had one", func() *bench {
+			b := proving(t, nil)
+			b.silentFor(4*time.Minute, 9)
+			b.at("presumed_off")
+			b.relay(power.RelayOff)
+			b.at("off")
+			b.relay(power.RelayOn)
+			b.at("booting")
+			b.pass(time.Hour)
+			b.at("attention(boot_failed)")
+			return b
+		}, nil},
+	} {
+		got := row.make().ends
+		if !slices.EqualFunc(got, row.want, func(a, b power.Answer) bool {
+			return a.Type == b.Type && a.Action == b.Action && a.Reason == b.Reason
+		}) {
+			t.Errorf("%s: %+v", row.name, got)
+		}
 	}
 }
 
