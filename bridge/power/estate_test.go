@@ -473,6 +473,9 @@ func (e *estate) begins() {
 	}
 	for _, m := range e.sources {
 		m.heard, m.silentAt, m.old, m.answered = power.Heard{}, e.t, never, e.t-15*time.Second
+		if r := e.record; r != nil && r.Memory.Lost && slices.Contains(r.Memory.Saying, e.cfg.Sources[m.place].Name) {
+			m.old = e.t
+		}
 		if !m.battery {
 			e.later(seconds(e.rng, 0, 3), m.connect)
 		}
@@ -854,6 +857,9 @@ func (e *estate) turns(d *power.SiteMemory) {
 	for _, h := range e.homes {
 		before := h.told
 		h.told, _ = e.rule.Mains(h.place)
+		if !h.told.Lost {
+			h.asked = never
+		}
 		deadline = max(deadline, h.told.Deadline)
 		budget = max(budget, h.standing.Budget)
 		switch {

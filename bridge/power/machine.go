@@ -53,6 +53,7 @@ type Machine struct {
 	inherited    bool   // mains was lost when this process first heard of it: one before may have asked without a record
 	without      bool   // the request that was made last has no record
 	withoutIn    uint64 // the outage in which one was made without; there is one at most
+	wasStable    bool   // mains, since the outage before began
 	lostEdge     bool   // mains was lost in this step
 	lowEdge      bool   // the battery got low in this step
 	partners     Partners
@@ -513,8 +514,14 @@ func (m *Machine) relayNow() RelayState {
 func (m *Machine) outage() bool {
 	x := &m.mains
 	return x.Lost && x.Outage != 0 && !m.observing() &&
-		(m.d.Cancelled != x.Outage || x.Low) &&
-		(m.d.Outage != x.Outage || m.d.OutagePuts <= takeOver)
+		(m.anotherOutage(m.d.Cancelled) || x.Low) &&
+		(m.anotherOutage(m.d.Outage) || m.d.OutagePuts <= takeOver)
+}
+
+// anotherOutage says that an outage asks that isn't the one of a number. A lower one is
+// the same again while mains wasn't stable: the rule's last records may be lost.
+func (m *Machine) anotherOutage(number uint64) bool {
+	return m.mains.Outage > number || m.wasStable && m.mains.Outage != number
 }
 
 // outagePuts is how often this outage may have asked. One request can have no record,
@@ -556,6 +563,7 @@ func (m *Machine) hearsMains(e Mains) {
 	if !m.heardMains || e.Stable {
 		m.inherited = e.Lost
 	}
+	m.wasStable = m.wasStable || e.Stable
 	if e.Lost && !m.mains.Lost {
 		m.lostEdge = true
 	}

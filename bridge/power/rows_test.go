@@ -279,6 +279,54 @@ func TestAnOutageThatThisProcessSawBeginAsksFourTimes(t *testing.T) {
 	}
 }
 
+// The outage rule may come back without its last records, and give an outage the number
+// of the one before.
+func TestAnOutageWithALowerNumberIsTheSameUnlessMainsWasStable(t *testing.T) {
+	for _, row := range []struct {
+		name      string
+		cancelled uint64
+		puts      int
+		stable    bool
+		outage    uint64
+		want      string
+		counted   int
+	}{
+		{"the same", 0, 2, false, 5, "checking", 2},
+		{"the same, after three requests", 0, 3, false, 5, "running", 3},
+		{"a lower number", 0, 2, false, 4, "checking", 2},
+		{"a lower number, after three requests", 0, 3, false, 4, "running", 3},
+		{"a higher one", 0, 3, false, 6, "checking", 0},
+		{"the same once mains was stable", 0, 3, true, 5, "running", 3},
+		{"a lower one once mains was stable: it belongs to a clock that was ahead", 0, 3, true, 4, "checking", 0},
+		{"cancelled", 5, 1, false, 5, "running", 1},
+		{"cancelled, with a lower number", 5, 1, false, 4, "running", 1},
+		{"cancelled, and a lower one once mains was stable", 5, 1, true, 4, "checking", 0},
+		{"cancelled, and a higher one", 5, 1, false, 6, "checking", 0},
+	} {
+		b := running(t, func(c *power.Config, d *power.Memory) {
+			c.Mains, d.Outage, d.OutagePuts, d.Cancelled = true, 5, row.puts, row.cancelled
+		})
+		b.tell(power.Mains{Stable: row.stable})
+		b.tell(power.Mains{Lost: true, Outage: row.outage})
+		b.pass(2 * time.Second)
+		if d := b.m.Memory(); b.m.Position() != row.want || d.OutagePuts != row.counted {
+			t.Errorf("%s: %s, %d requests", row.name, b.m.Position(), d.OutagePuts)
+		}
+	}
+
+	// It stays another one.
+	b := running(t, func(c *power.Config, d *power.Memory) { c.Mains, d.Outage, d.Cancelled = true, 5, 5 })
+	b.tell(power.Mains{Stable: true})
+	b.tell(power.Mains{Lost: true, Outage: 4})
+	b.collected(b.facts())
+	b.pass(5 * time.Second)
+	b.at("shutting_down")
+	b.asks(power.Cancel)
+	b.tell(power.Mains{Lost: true, Outage: 4})
+	b.pass(2 * time.Second)
+	b.at("running")
+}
+
 func TestASecondAttemptIsntAlwaysMade(t *testing.T) {
 	for _, row := range []struct {
 		name   string

@@ -109,8 +109,8 @@ func (m *Machine) running() bool {
 }
 
 func (m *Machine) outageBegins(row string) {
-	if m.d.Outage != m.mains.Outage {
-		m.d.Outage, m.d.OutagePuts = m.mains.Outage, 0
+	if m.anotherOutage(m.d.Outage) {
+		m.d.Outage, m.d.OutagePuts, m.d.Cancelled, m.wasStable = m.mains.Outage, 0, 0, false
 	}
 	m.begin(Outage, Command{Action: Outage})
 	m.to(Checking, row)
