@@ -164,6 +164,9 @@ func TestADrillLearns(t *testing.T) {
 		{"that the meter was blind, though it saw later", func(r *rehearsal) {
 			r.gap, r.inGap = 30*time.Second, func(b *bench) { lowFor(b, 16); b.silentFor(10*time.Second, 15); lowFor(b, 2) }
 		}, func(l power.Learned) bool { return l.Blind && l.Lowest == 0.5 }},
+		{"that the meter is blind, if it read nothing in the restart", func(r *rehearsal) {
+			r.every = 2 * time.Minute // longer than it lasts
+		}, func(l power.Learned) bool { return l.Blind && l.HaltedRead && !l.LowestRead }},
 		{"that the meter is blind, at off-watts exactly", func(r *rehearsal) { r.low, r.atHalt = 1, word }, func(l power.Learned) bool { return l.Blind }},
 		{"that the meter is blind, with four readings", func(r *rehearsal) { r.gap, r.every = 61*time.Second, 15*time.Second }, func(l power.Learned) bool { return l.Blind }},
 		{"that the meter sees, with five", func(r *rehearsal) { r.gap, r.every = 61*time.Second, 12*time.Second }, func(l power.Learned) bool { return !l.Blind }},
