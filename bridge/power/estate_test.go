@@ -75,6 +75,8 @@ type household struct {
 	calm  bool // nothing befalls it but mains
 
 	told     power.Mains // by the rule
+	stable   bool        // mains, as told since the machine took over an outage last
+	number   uint64      // of that outage
 	turn     time.Duration
 	mailed   power.Mains // as the machine was told last
 	upsCut   power.UPSCut
@@ -468,7 +470,7 @@ func (e *estate) begins() {
 	e.witnessed, e.urgent, e.asking, e.mainsSaid, e.calmFrom, e.started = never, never, never, never, e.t, e.t
 	for _, h := range e.homes {
 		h.mailed, h.stands, h.standing, h.turn, h.asked, h.told = power.Mains{}, power.Stands{}, power.Stands{}, never, never, power.Mains{}
-		h.upsCut, h.safe, h.others, h.known = power.UPSCut{}, false, power.Partners{}, map[*household]bool{}
+		h.stable, h.upsCut, h.safe, h.others, h.known = false, power.UPSCut{}, false, power.Partners{}, map[*household]bool{}
 		e.later(0, h.follow)
 	}
 	for _, m := range e.sources {
@@ -860,6 +862,10 @@ func (e *estate) turns(d *power.SiteMemory) {
 		if !h.told.Lost {
 			h.asked = never
 		}
+		if now := h.br.m.Peek().Outage; now != h.number {
+			h.number, h.stable = now, false
+		}
+		h.stable = h.stable || h.told.Stable
 		deadline = max(deadline, h.told.Deadline)
 		budget = max(budget, h.standing.Budget)
 		switch {
@@ -933,13 +939,18 @@ func (e *estate) look() {
 	}
 }
 
+// another says that an outage asks that isn't the one of a number.
+func (h *household) another(number uint64) bool {
+	return h.told.Outage > number || h.stable && h.told.Outage != number
+}
+
 // willing says that nothing outside of the recorder's machine stops its shutdown.
 func (h *household) willing() bool {
 	p, d := &h.plan, h.br.m.Peek()
 	sight, http := h.sight()
 	return slices.Contains([]string{"ok", "lost", "ignore", "reboot"}, p.answer) && len(p.answers) == 0 && p.commit == 0 && !p.failing && !h.br.busy && !h.br.damaged &&
 		h.rec.phase == "running" && sight == power.Alive && http && !h.rec.stranger &&
-		(d.Cancelled != h.told.Outage || h.told.Low) && (d.Outage != h.told.Outage || d.OutagePuts <= 2) &&
+		(h.another(d.Cancelled) || h.told.Low) && (h.another(d.Outage) || d.OutagePuts <= 2) &&
 		!slices.Contains(h.br.m.Needs(), "too_many_starts")
 }
 
@@ -999,7 +1010,7 @@ func (h *household) returns(d *power.Memory) {
 	stable := e.calmFrom + stableAfter
 	latest := max(stable, min(e.calmFrom+chargeFor, e.uncharged), b.putAt+15*time.Minute) + 15*time.Minute + 15*time.Second // for the mail
 	if h.plan.cfg.Plug.Cut == power.CutPresumed {
-		latest += 10 * time.Minute // it waits 20 for a presumption, from when it is silent for long anew
+		latest += 15 * time.Minute // it waits 20 for a presumption, from when it is silent for long anew, which may take minutes
 	}
 	if d.Seq.Action == power.Drill {
 		latest += 30 * time.Minute

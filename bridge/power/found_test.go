@@ -267,4 +267,16 @@ func TestALowBatteryInABootTellsWhatBecameOfTheCommand(t *testing.T) {
 	b.tell(power.SignedIn{At: b.now, Serial: ownSerial, Firmware: firmware, Uptime: 10 * time.Second, UptimeTold: true})
 	b.at("checking")
 	b.gave(power.Reboot, power.Cancelled, "outage")
+
+	// That of an outage goes on.
+	b = resting(t, power.Booting, "", power.RelayOn, func(c *power.Config, d *power.Memory) {
+		c.Mains, c.AnyOutage, d.Outage = true, true, 7
+		d.Seq = power.Sequence{Number: 3, Action: power.Outage, Puts: 1}
+	})
+	b.tell(power.Mains{Lost: true, Low: true, Outage: 7})
+	b.signsIn()
+	b.at("checking")
+	if len(b.ends) > 0 {
+		t.Errorf("an outcome before its end: %+v", b.ends)
+	}
 }
