@@ -989,7 +989,7 @@ func (h *household) looks(site *power.SiteMemory) {
 			if h.told.Low {
 				e.seen["outage: request at low battery"]++
 			}
-			if e.manual && d.Seq.Puts == 1 && h.told.Lost && h.calm && h.putAt > e.manualAt+time.Minute {
+			if e.manual && d.Seq.Puts == 1 && h.told.Lost && h.calm && h.putAt > e.manualAt+time.Minute+6*h.plan.commit {
 				e.fail("%s is shut down %v after that was switched off", h.name, h.putAt-e.manualAt)
 			}
 		}
@@ -1018,6 +1018,9 @@ func (h *household) returns(d *power.Memory) {
 	e.seen["I6: power owed with mains there"]++
 	if b.m.State() == power.Attention || len(b.m.Needs()) > 0 {
 		return
+	}
+	if s := b.m.State(); (s == power.Cutting || s == power.Off) && b.m.Since() < time.Minute {
+		return // it is under way
 	}
 	if e.t > latest {
 		e.fail("I6: %s is %s in %s, with mains there for %v", h.name, h.rec.phase, b.m.Position(), e.t-e.calmFrom)
