@@ -714,10 +714,11 @@ func (e *estate) begin() {
 	old := false
 	for _, m := range e.sources {
 		fresh := m.silentAt < 0 || e.t-m.silentAt <= lossAfter // it spoke when that began to count
-		if m.heard.Supply == power.OnBattery && fresh && m.old < 0 {
+		says := m.heard.Supply == power.OnBattery && fresh
+		if says && m.old < 0 {
 			return
 		}
-		old = old || m.speaksOf(power.OnBattery) && e.t-m.old >= staleFor
+		old = old || says && e.t-m.old >= staleFor
 	}
 	if !old {
 		e.fail("an outage begins, and nobody says so")
