@@ -81,7 +81,7 @@
 //	counting_down | tested | running, attention(still_on)
 //	checking, counting_down, shutting_down, rebooting | cancel | running, attention(still_on)
 //	checking, counting_down | mains back | running
-//	checking, counting_down | the outage asks no more | running
+//	checking, counting_down, shutting_down | the outage asks no more | running
 //	checking, counting_down | the outage takes it over | checking
 //	counting_down | counted down | shutting_down, rebooting
 //	counting_down | the journal can't be written | running, attention(still_on)

@@ -990,7 +990,7 @@ func (h *household) looks(site *power.SiteMemory) {
 			if h.told.Low {
 				e.seen["outage: request at low battery"]++
 			}
-			if e.manual && d.Seq.Puts == 1 && h.told.Lost && h.calm && h.putAt > e.manualAt+time.Minute+6*h.plan.commit {
+			if e.manual && d.Seq.Puts == 1 && h.told.Lost && h.calm && h.putAt > e.manualAt+time.Minute {
 				e.fail("%s is shut down %v after that was switched off", h.name, h.putAt-e.manualAt)
 			}
 		}
@@ -1010,9 +1010,6 @@ func (h *household) returns(d *power.Memory) {
 	}
 	stable := e.calmFrom + stableAfter
 	latest := max(stable, min(e.calmFrom+chargeFor, e.uncharged), b.putAt+15*time.Minute) + 15*time.Minute + 15*time.Second // for the mail
-	if h.plan.cfg.Plug.Cut == power.CutPresumed {
-		latest += 15 * time.Minute // it waits 20 for a presumption, from when it is silent for long anew, which may take minutes
-	}
 	if d.Seq.Action == power.Drill {
 		latest += 30 * time.Minute
 	}

@@ -1469,11 +1469,35 @@ func TestAnOutageThatAsksNoMoreIsLeftAloneBeforeTheRequest(t *testing.T) {
 		b.at(name)
 	}
 
-	b := counting()
-	b.pass(5 * time.Second)
-	b.at("shutting_down")
+	shutting := func() *bench {
+		b := counting()
+		b.pass(5 * time.Second)
+		b.at("shutting_down")
+		return b
+	}
+	b := shutting()
 	b.tell(power.Mains{Lost: true})
-	b.at("shutting_down")
+	b.at("running")
+
+	// A request that has left goes on, unless it never arrived.
+	for outcome, want := range map[power.Outcome]string{power.Done: "confirming", power.Unknown: "confirming", power.NotSent: "running"} {
+		b := shutting()
+		b.collected(b.facts())
+		b.tell(power.Mains{Lost: true})
+		b.at("shutting_down")
+		b.put(outcome)
+		b.at(want)
+	}
+	b = shutting()
+	b.hold = true
+	b.collected(b.facts())
+	b.tell(power.Mains{Lost: true}) // its record isn't written yet
+	b.at("running")
+	n := len(b.effects)
+	b.commit(power.Durable)
+	if len(b.effects) != n || b.m.Memory().OutagePuts != 0 {
+		t.Errorf("%v, and %d requests count", b.effects[n:], b.m.Memory().OutagePuts)
+	}
 
 	byHand := func() *bench {
 		b := running(t, func(c *power.Config, _ *power.Memory) { c.Mains = true })
@@ -1750,6 +1774,21 @@ func TestPowerThatIsOwedForLongIsToldWhateverBecameOfTheProof(t *testing.T) {
 	b.at("presumed_off")
 	if needs := b.m.Needs(); !slices.Contains(needs, "waits_for_power") {
 		t.Errorf("after 15 minutes: %v", needs)
+	}
+
+	// Also where it waits for a presumption, which may never come about.
+	b = proving(t, func(c *power.Config, _ *power.Memory) { c.Plug.Cut = power.CutPresumed })
+	b.silentFor(4*time.Minute, 9)
+	b.at("presumed_off")
+	b.asks(power.Cancel)
+	b.silentFor(14*time.Minute, 9)
+	if needs := b.m.Needs(); len(needs) > 0 {
+		t.Errorf("after 14 minutes of a presumption: %v", needs)
+	}
+	b.silentFor(90*time.Second, 9)
+	b.at("presumed_off")
+	if needs := b.m.Needs(); !slices.Contains(needs, "waits_for_power") {
+		t.Errorf("after 15 minutes of a presumption: %v", needs)
 	}
 }
 

@@ -141,7 +141,7 @@ func (m *Machine) checking() bool {
 	case outage && !m.mains.Lost && m.after(m.back, mainsBack):
 		m.backTo("mains back", Cancelled, "mains_back", "mains is back")
 	case outage && m.askedNoMore():
-		m.backTo("the outage asks no more", Cancelled, "automatic_off", "the automatic shutdown was switched off")
+		m.leaveAlone()
 	case !outage && m.outage():
 		m.takeOver()
 	case m.open != 0 && !m.in(collectFor):
@@ -296,7 +296,7 @@ func (m *Machine) countingDown() bool {
 	case outage && !m.mains.Lost && m.after(m.back, mainsBack):
 		m.backTo("mains back", Cancelled, "mains_back", "mains is back")
 	case outage && m.askedNoMore():
-		m.backTo("the outage asks no more", Cancelled, "automatic_off", "the automatic shutdown was switched off")
+		m.leaveAlone()
 	case outage && !m.mains.Lost:
 		return false
 	case !m.in(m.countdown()):
@@ -313,6 +313,11 @@ func (m *Machine) countingDown() bool {
 	return true
 }
 
+// leaveAlone ends the sequence of an outage whose owner wants nothing done about it.
+func (m *Machine) leaveAlone() {
+	m.backTo("the outage asks no more", Cancelled, "automatic_off", "the automatic shutdown was switched off")
+}
+
 // look asks once more what would forbid the request.
 func (m *Machine) look() {
 	m.phase = looking
@@ -323,6 +328,10 @@ func (m *Machine) look() {
 // requesting is the part of shutting_down and rebooting until the recorder has
 // the request.
 func (m *Machine) requesting() bool {
+	if m.d.Seq.Action == Outage && m.askedNoMore() && m.beforePut() {
+		m.leaveAlone()
+		return true
+	}
 	switch m.phase {
 	case looking:
 		if m.after(m.lookAt, collectFor) {

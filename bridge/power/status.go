@@ -278,7 +278,7 @@ func (m *Machine) waitsForHand() bool {
 	case Safe, Confirming, Cutting:
 		return true
 	case PresumedOff:
-		return m.cfg.Plug.Cut != CutPresumed && m.d.Seq.Action != Drill
+		return m.d.Seq.Action != Drill
 	}
 	return false
 }
