@@ -2159,3 +2159,26 @@ func TestAnOlderRecordsAnswerIsntThatOfTheLast(t *testing.T) {
 		t.Error("an older record's failure is taken for that of the last")
 	}
 }
+
+// After a restart the plug's word that it is off is new, although it has long been off:
+// a recorder that signs in then hasn't lost its power.
+func TestARecorderAtTheWallAfterARestartHasntLostItsPower(t *testing.T) {
+	for _, state := range []power.State{power.Off, power.PoweringOn} {
+		t.Run(string(state), func(t *testing.T) {
+			b := resting(t, state, "", power.RelayOff, func(_ *power.Config, d *power.Memory) {
+				d.Seq.OnAsked = state == power.PoweringOn
+			})
+			b.pass(14 * time.Second)
+			b.signsIn()
+			b.at(string(state)) // perhaps its last word
+			b.pass(10 * time.Second)
+			b.relay(power.RelayOff)
+			b.signsIn()
+			b.at("booting")
+			b.says("status", "The recorder starts although its plug is off: this plug doesn't feed it.")
+			b.pass(time.Minute)
+			b.relay(power.RelayOff)
+			b.at("booting")
+		})
+	}
+}

@@ -760,7 +760,7 @@ func (m *Machine) toOff(row string, proven bool) {
 func (m *Machine) off() bool {
 	v := &m.seen
 	switch {
-	case m.signedIn(m.since):
+	case m.signedIn(m.since) && m.relayNow() != RelayOff: // as in attention
 		m.d.Seq.NotSwitched = true
 		m.boot("signed in")
 	case v.relay == RelayOn:
@@ -792,7 +792,7 @@ func (m *Machine) poweringOn() bool {
 	switch {
 	case v.relay == RelayOn && v.relayAt.Mono >= m.since.Mono:
 		m.boot("relay read back on")
-	case m.signedIn(m.since):
+	case m.signedIn(m.since) && m.relayNow() != RelayOff: // as in attention
 		m.d.Seq.NotSwitched = v.relay == RelayOff
 		m.boot("signed in")
 	case !m.cfg.Plug.Relay && m.lifeSince(m.since):
