@@ -1009,7 +1009,7 @@ func (h *household) returns(d *power.Memory) {
 		return
 	}
 	stable := e.calmFrom + stableAfter
-	latest := max(stable, min(e.calmFrom+chargeFor, e.uncharged), b.putAt+15*time.Minute) + 15*time.Minute + 15*time.Second // for the mail
+	latest := max(stable, min(e.calmFrom+chargeFor, e.uncharged), b.putAt+15*time.Minute) + 15*time.Minute + 30*time.Second // for the mail, which may wait for two records of a slow disk
 	if d.Seq.Action == power.Drill {
 		latest += 30 * time.Minute
 	}

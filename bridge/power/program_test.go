@@ -35,9 +35,11 @@ type bridge struct {
 	puts        int           // accepted or unknown ones of this sequence or leg
 	sequence    uint64
 	leg         int
-	outagePuts  map[uint64]int
-	intent      bool   // durable, and not followed by its request
-	unrecorded  uint64 // outage that asked without a record since the last one; 0: none
+	outagePuts  map[uint64]int // by the outage's number
+	outage      uint64         // of the last one
+	stable      bool           // mains, since then
+	intent      bool           // durable, and not followed by its request
+	unrecorded  uint64         // outage that asked without a record since the last one; 0: none
 	looked      bool
 	offs        int
 	proof       uint64                   // of the last intent to cut
@@ -170,6 +172,8 @@ func (b *bridge) deliver(e power.Event) {
 		return
 	}
 	switch e := e.(type) {
+	case power.Mains:
+		b.stable = b.stable || e.Stable
 	case power.Probe:
 		if e.Sight == power.Alive {
 			b.gate.lower()
@@ -474,6 +478,12 @@ func (b *bridge) counts(d power.Memory, recorded bool) {
 		b.w.fail("I3: %d requests in a sequence", b.puts)
 	}
 	if d.Seq.Action == power.Outage {
+		if d.Outage != b.outage {
+			if d.Outage < b.outage && b.stable { // another one, with the number of one before
+				clear(b.outagePuts)
+			}
+			b.outage, b.stable = d.Outage, false
+		}
 		b.outagePuts[d.Outage]++
 		if n := b.outagePuts[d.Outage]; n > 4 {
 			b.w.fail("I3: %d requests in an outage", n)
