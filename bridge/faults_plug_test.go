@@ -615,7 +615,8 @@ func TestADrillIsPassedByAPersonsWord(t *testing.T) {
 }
 
 func TestADrillIsPassedWithoutAPlug(t *testing.T) {
-	inHome(t, homeSetup{noPlug: true}, func(t *testing.T, h *home) {
+	betweenProbes := nvrtest.Halt{Manner: nvrtest.Manner{After: 7 * time.Second}} // they look every 2 s
+	inHome(t, homeSetup{noPlug: true, recorder: nvrtest.Config{Halt: betweenProbes}}, func(t *testing.T, h *home) {
 		h.drills()
 		h.reaches("presumed_off", 20*time.Minute)
 		h.press("confirm_off")
