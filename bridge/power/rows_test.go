@@ -2166,11 +2166,18 @@ func TestARecorderAtTheWallAfterARestartHasntLostItsPower(t *testing.T) {
 	for _, state := range []power.State{power.Off, power.PoweringOn} {
 		t.Run(string(state), func(t *testing.T) {
 			b := resting(t, state, "", power.RelayOff, func(_ *power.Config, d *power.Memory) {
-				d.Seq.OnAsked = state == power.PoweringOn
+				d.Seq.OnAsked, d.Seq.OffProven = state == power.PoweringOn, true
 			})
 			b.pass(14 * time.Second)
+			b.relay(power.RelayOff)
+			if b.m.MayLosePower() != (state == power.Off) {
+				t.Error("cut by proof, and its UPS is kept on, or the other way round")
+			}
 			b.signsIn()
 			b.at(string(state)) // perhaps its last word
+			if b.m.MayLosePower() {
+				t.Error("its UPS may be switched off while it answers")
+			}
 			b.pass(10 * time.Second)
 			b.relay(power.RelayOff)
 			b.signsIn()

@@ -760,7 +760,7 @@ func (m *Machine) toOff(row string, proven bool) {
 func (m *Machine) off() bool {
 	v := &m.seen
 	switch {
-	case m.signedIn(m.since) && m.relayNow() != RelayOff: // as in attention
+	case m.signedIn(m.since) && !m.lastWord():
 		m.d.Seq.NotSwitched = true
 		m.boot("signed in")
 	case v.relay == RelayOn:
@@ -792,7 +792,7 @@ func (m *Machine) poweringOn() bool {
 	switch {
 	case v.relay == RelayOn && v.relayAt.Mono >= m.since.Mono:
 		m.boot("relay read back on")
-	case m.signedIn(m.since) && m.relayNow() != RelayOff: // as in attention
+	case m.signedIn(m.since) && !m.lastWord():
 		m.d.Seq.NotSwitched = v.relay == RelayOff
 		m.boot("signed in")
 	case !m.cfg.Plug.Relay && m.lifeSince(m.since):
@@ -912,11 +912,13 @@ func (m *Machine) ends(verdict, row string) {
 	m.to(Running, row)
 }
 
+// lastWord says that a sign-in may be the last word of a recorder that was cut: its
+// relay reads off, and it isn't clear yet that this plug doesn't feed it.
+func (m *Machine) lastWord() bool { return m.relayNow() == RelayOff }
+
 // attending are the ways out of attention.
 func (m *Machine) attending() bool {
-	// While its relay reads off it may be the last word of a recorder that was cut,
-	// until it is clear that this plug doesn't feed it.
-	in := m.staysOn() && m.relayNow() != RelayOff
+	in := m.staysOn() && !m.lastWord()
 	switch m.d.Why {
 	case StillOn:
 		switch {
